@@ -1,0 +1,1 @@
+"""The control plane: services, endpoints and mesh policy in; Envoy configuration out."""

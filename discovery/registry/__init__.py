@@ -1,0 +1,1 @@
+"""What runs: services, endpoints and workloads in one model, whatever they were declared with."""
