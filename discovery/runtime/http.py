@@ -90,11 +90,9 @@ class HttpServer:
 
     async def __aenter__(self) -> Self:
         if self._path:
-            Path(self._path).unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(
-                self._accept, self._path, limit=MAX_HEAD_BYTES, start_serving=False
+                self._accept, sock=_bind_unix(self._path), limit=MAX_HEAD_BYTES, start_serving=False
             )
-            os.chmod(self._path, 0o600)  # before anybody can connect: not listening yet
         else:
             listener = _bind(self._host, self._port)
             self._port = listener.getsockname()[1]
@@ -109,7 +107,7 @@ class HttpServer:
         if self._server is not None:
             self._server.close()
         if self._path:
-            Path(self._path).unlink(missing_ok=True)
+            _remove(self._path)
 
     async def run(self) -> None:
         """Serve until cancelled; open connections are cut then."""
@@ -176,6 +174,9 @@ class HttpServer:
                 return await self._handler(request)
         except HttpError as error:
             return _failure(error)
+        except TimeoutError:
+            _LOG.warning("request timed out", server=self._name, path=request.path)
+            return Response(status=503, body=b"timed out\n")
         except Exception as error:  # noqa: BLE001 - crash boundary of one request
             _LOG.error("request failed", server=self._name, path=request.path, error=repr(error))
             return Response(status=500, body=b"internal error\n")
@@ -186,6 +187,10 @@ class HttpServer:
         writer.write(render_response(response, keep_alive=keep_alive, with_body=with_body))
         async with asyncio.timeout(self._limits.send_s):
             await writer.drain()
+
+
+def _remove(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
 
 
 def _failure(error: HttpError) -> Response:
@@ -199,3 +204,16 @@ def _bind(host: str, port: int) -> socket.socket:
         return socket.create_server(("", port), backlog=128)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=128)
+
+
+def _bind_unix(path: str) -> socket.socket:
+    _remove(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(path)
+        os.chmod(path, 0o600)  # nobody can have connected yet: it does not listen
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
