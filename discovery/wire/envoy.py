@@ -18,6 +18,7 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext, UpstreamTlsContext
 from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
     DeltaDiscoveryResponse,
@@ -36,6 +37,7 @@ __all__ = [
     "DeltaDiscoveryResponse",
     "DiscoveryRequest",
     "DiscoveryResponse",
+    "DownstreamTlsContext",
     "Filter",
     "FilterChain",
     "LbEndpoint",
@@ -48,6 +50,7 @@ __all__ = [
     "RouteConfiguration",
     "Secret",
     "TypedExtensionConfig",
+    "UpstreamTlsContext",
     "VirtualHost",
     "pack",
     "serialize",
