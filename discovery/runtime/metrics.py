@@ -29,8 +29,8 @@ def render_metrics(registry: CollectorRegistry) -> bytes:
 class PlainCounter:
     """A counter exported under exactly its name, with at most one label of a closed set.
 
-    ``prometheus_client.Counter`` appends ``_total``, but dashboards know many of the mesh's counters without it. The text
-    format then has no way to call it a counter, so it is typed ``untyped``; Prometheus treats both alike.
+    ``prometheus_client.Counter`` appends ``_total``, but dashboards know many of the mesh's counters without it. The
+    text format then has no way to call it a counter, so it is typed ``untyped``; Prometheus treats both alike.
     """
 
     def __init__(

@@ -1,0 +1,1 @@
+"""The data plane companion: writes Envoy's bootstrap, supervises Envoy, relays its xDS and serves its certificates."""
