@@ -228,7 +228,7 @@ class OutlierDetection(Message, frozen=True, kw_only=True):
     split_external_local_origin_errors: bool = False
     consecutive_local_origin_failures: UInt32 | None = None
     consecutive_gateway_errors: UInt32 | None = None
-    consecutive_5xx_errors: UInt32 | None = None
+    consecutive_5xx_errors: UInt32 | None = msgspec.field(name="consecutive5xxErrors", default=None)
     interval: timedelta | None = None
     base_ejection_time: timedelta | None = None
     max_ejection_percent: int = 0

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from discovery.schema.message import Message, UInt32
 
 __all__ = [
@@ -103,7 +105,7 @@ class TracingProvider(Message, frozen=True, kw_only=True):
     service: str = ""
     port: UInt32 = 0
     max_tag_length: UInt32 = 0
-    enable_64bit_trace_id: bool = False
+    enable_64bit_trace_id: bool = msgspec.field(name="enable64bitTraceId", default=False)
     path: str = ""
     trace_context_option: str = ""
     timeout: timedelta | None = None

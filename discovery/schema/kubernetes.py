@@ -24,7 +24,6 @@ __all__ = [
     "NodeAddress",
     "NodeStatus",
     "ObjectReference",
-    "OwnerReference",
     "Pod",
     "PodCondition",
     "PodContainer",
@@ -190,19 +189,10 @@ class PodStatus(_Part, frozen=True, kw_only=True):
 
 
 class Pod(_Part, frozen=True, kw_only=True):
-    """``v1`` Pod; ``owner_references`` come from its metadata, where ``decode`` finds them."""
+    """``v1`` Pod; its owner is in the metadata."""
 
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
-
-
-class OwnerReference(_Part, frozen=True, kw_only=True):
-    """The object that created another."""
-
-    api_version: str = ""
-    kind: str = ""
-    name: str = ""
-    controller: bool = False
 
 
 class NodeAddress(_Part, frozen=True, kw_only=True):

@@ -17,11 +17,11 @@ UInt64 = Annotated[int, msgspec.Meta(ge=0, le=2**64 - 1)]
 Base64 = bytes  # under a name that a field called ``bytes`` does not hide
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """A message of the API with all of its fields: an unknown field is worth a warning.
 
     A field that is not written has the proto3 default: empty, zero, the enum's first member, or None for messages,
-    wrappers, durations and members of a oneof.
+    wrappers, durations and members of a oneof. Data without reference cycles, hence outside the garbage collector.
     """
 
     oneofs: ClassVar[tuple[tuple[str, ...], ...]] = ()

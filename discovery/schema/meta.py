@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-__all__ = ["EPOCH", "Kind", "Object", "ObjectKey", "ObjectMeta", "Origin", "age_order"]
+__all__ = ["EPOCH", "Kind", "Object", "ObjectKey", "ObjectMeta", "Origin", "OwnerReference", "age_order"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -53,6 +53,14 @@ class Origin(msgspec.Struct, frozen=True):
         return f"{self.path}:{self.line}" if self.path else self.source
 
 
+class OwnerReference(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
+    """The object that created another."""
+
+    kind: str = ""
+    name: str = ""
+    controller: bool = False
+
+
 class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """``metadata`` of an object, as far as we use it."""
 
@@ -65,6 +73,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     uid: str = ""
     generation: int = 0
     deletion_timestamp: datetime | None = None
+    owner_references: tuple[OwnerReference, ...] = ()
 
 
 class Object(msgspec.Struct, frozen=True, kw_only=True):

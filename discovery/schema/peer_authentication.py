@@ -29,7 +29,7 @@ class MutualTLS(Message, frozen=True, kw_only=True):
 
 
 class PeerAuthentication(Message, frozen=True, kw_only=True):
-    """Mutual TLS of the selected workloads; ``port_level_mtls`` is by workload port number (as a string)."""
+    """Mutual TLS of the selected workloads; ``port_level_mtls`` is by workload port number."""
 
     selector: WorkloadSelector | None = None
     mtls: MutualTLS | None = None

@@ -1,0 +1,82 @@
+"""Which apiVersion and kind is read into which struct. A new kind begins here and in ``meta.Kind``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from discovery.schema import kubernetes
+from discovery.schema.destination_rule import DestinationRule
+from discovery.schema.meta import Kind
+from discovery.schema.peer_authentication import PeerAuthentication
+from discovery.schema.service_entry import ServiceEntry
+from discovery.schema.sidecar import Sidecar
+from discovery.schema.telemetry import Telemetry
+from discovery.schema.virtual_service import VirtualService
+from discovery.schema.workload_entry import WorkloadEntry
+
+__all__ = ["KINDS", "KindInfo", "find_kind", "is_mesh_group"]
+
+_NETWORKING: Final = ("networking.istio.io", ("v1", "v1beta1", "v1alpha3"))
+_SECURITY: Final = ("security.istio.io", ("v1", "v1beta1"))
+_TELEMETRY: Final = ("telemetry.istio.io", ("v1", "v1alpha1"))
+_CORE: Final = ("", ("v1",))
+_DISCOVERY: Final = ("discovery.k8s.io", ("v1", "v1beta1"))
+
+
+class KindInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """How objects of a kind are written."""
+
+    kind: Kind
+    group: str
+    versions: tuple[str, ...]  # the best one first
+    struct: type[msgspec.Struct]
+    namespaced: bool = True
+    whole: bool = False  # the struct is the whole object (Kubernetes' own kinds), not only its ``spec``
+
+    @property
+    def api_version(self) -> str:
+        """The best apiVersion."""
+        return f"{self.group}/{self.versions[0]}" if self.group else self.versions[0]
+
+
+def _istio(kind: Kind, api: tuple[str, tuple[str, ...]], struct: type[msgspec.Struct]) -> KindInfo:
+    return KindInfo(kind=kind, group=api[0], versions=api[1], struct=struct)
+
+
+def _kubernetes(kind: Kind, api: tuple[str, tuple[str, ...]], struct: type[msgspec.Struct]) -> KindInfo:
+    namespaced = kind not in (Kind.NODE, Kind.NAMESPACE)
+    return KindInfo(kind=kind, group=api[0], versions=api[1], struct=struct, namespaced=namespaced, whole=True)
+
+
+KINDS: Final[Mapping[Kind, KindInfo]] = {
+    info.kind: info
+    for info in (
+        _kubernetes(Kind.SERVICE, _CORE, kubernetes.Service),
+        _kubernetes(Kind.POD, _CORE, kubernetes.Pod),
+        _kubernetes(Kind.NODE, _CORE, kubernetes.Node),
+        _kubernetes(Kind.NAMESPACE, _CORE, kubernetes.Namespace),
+        _kubernetes(Kind.ENDPOINT_SLICE, _DISCOVERY, kubernetes.EndpointSlice),
+        _istio(Kind.SERVICE_ENTRY, _NETWORKING, ServiceEntry),
+        _istio(Kind.WORKLOAD_ENTRY, _NETWORKING, WorkloadEntry),
+        _istio(Kind.VIRTUAL_SERVICE, _NETWORKING, VirtualService),
+        _istio(Kind.DESTINATION_RULE, _NETWORKING, DestinationRule),
+        _istio(Kind.SIDECAR, _NETWORKING, Sidecar),
+        _istio(Kind.PEER_AUTHENTICATION, _SECURITY, PeerAuthentication),
+        _istio(Kind.TELEMETRY, _TELEMETRY, Telemetry),
+    )
+}
+
+_BY_NAME: Final = {(info.group, str(info.kind)): info for info in KINDS.values()}
+
+
+def find_kind(group: str, kind: str) -> KindInfo | None:
+    """The kind of that group and name; None when we do not serve it."""
+    return _BY_NAME.get((group, kind))
+
+
+def is_mesh_group(group: str) -> bool:
+    """Whether objects of the group are meant for a mesh, so that ignoring one is worth telling."""
+    return group.endswith(".istio.io") or group == "gateway.networking.k8s.io"
