@@ -49,7 +49,7 @@ class ProxyConfigError(ValueError):
     """A ProxyConfig cannot be read; the text names the field and what was wanted."""
 
 
-class _Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class _Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A protobuf message in its JSON form."""
 
 
@@ -247,6 +247,15 @@ def decode_proxy_config(document: Mapping[str, Any]) -> ProxyConfig:
 
 def encode_proxy_config(config: ProxyConfig) -> dict[str, Any]:
     """Protobuf's JSON form: camelCase names, zero values left out."""
-    document = msgspec.to_builtins(config)
-    assert isinstance(document, dict)  # noqa: S101 - a struct encodes as an object
+    return _encode(config)
+
+
+def _encode(message: _Message) -> dict[str, Any]:
+    # msgspec's own omit_defaults compares texts by identity, so a decoded "NONE" would stay.
+    document: dict[str, Any] = {}
+    for field in msgspec.structs.fields(message):
+        value = getattr(message, field.name)
+        default = field.default if field.default is not msgspec.NODEFAULT else {}
+        if value != default:
+            document[field.encode_name] = _encode(value) if isinstance(value, _Message) else msgspec.to_builtins(value)
     return document
