@@ -10,7 +10,7 @@ import tempfile
 from enum import IntEnum
 from pathlib import Path
 
-__all__ = ["FileMode", "write_atomically", "write_if_changed"]
+__all__ = ["FileMode", "create_private", "write_atomically", "write_if_changed"]
 
 
 class FileMode(IntEnum):
@@ -26,6 +26,34 @@ def write_atomically(path: Path, data: bytes, *, mode: FileMode) -> None:
     Raises:
         OSError: the directory is missing or not writable; the old file is as it was and nothing is left behind.
     """
+    temporary = _write_beside(path, data, mode)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def create_private(path: Path, data: bytes) -> bool:
+    """Make a private file, whole, unless it exists already; whether this call made it. Of several makers one wins.
+
+    Raises:
+        OSError: the directory is missing or not writable.
+    """
+    temporary = _write_beside(path, data, FileMode.PRIVATE)
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    _sync_directory(path.parent)
+    return True
+
+
+def _write_beside(path: Path, data: bytes, mode: FileMode) -> Path:
+    """A temporary file in the same directory, synced to disk."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
     temporary = Path(name)
     try:
@@ -34,11 +62,10 @@ def write_atomically(path: Path, data: bytes, *, mode: FileMode) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_directory(path.parent)
+    return temporary
 
 
 def write_if_changed(path: Path, data: bytes, *, mode: FileMode) -> bool:

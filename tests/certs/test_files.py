@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.files import FileMode, write_atomically, write_if_changed
+from certs.files import FileMode, create_private, write_atomically, write_if_changed
 
 
 @pytest.mark.parametrize("mode", list(FileMode))
@@ -36,3 +36,13 @@ def test_equal_content_is_not_written_again(tmp_path: Path) -> None:
     assert path.stat().st_ino == inode
     assert write_if_changed(path, b"two", mode=FileMode.PUBLIC)
     assert write_if_changed(path, b"two", mode=FileMode.PRIVATE)
+
+
+def test_first_maker_wins(tmp_path: Path) -> None:
+    """A private file that exists is never replaced by a second maker, and no temporary file stays."""
+    path = tmp_path / "key.pem"
+    assert create_private(path, b"first")
+    assert not create_private(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert path.stat().st_mode & 0o777 == FileMode.PRIVATE
+    assert [item.name for item in tmp_path.iterdir()] == ["key.pem"]

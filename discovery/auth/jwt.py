@@ -1,0 +1,111 @@
+"""Bearer tokens of service accounts: who issued it, for whom, until when, and whose it is.
+
+Spec: RFC 7519; the subject is Kubernetes' `system:serviceaccount:<namespace>:<service account>`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import msgspec
+
+from certs.errors import SpiffeError
+from certs.spiffe import Spiffe
+from discovery.auth.caller import Caller, CallerKind, Credentials
+from discovery.auth.errors import UnauthenticatedError
+from discovery.auth.jwks import VerificationKey, verify_signature
+from discovery.runtime.clock import Clock
+
+__all__ = ["SUBJECT_PREFIX", "JwtAuthenticator", "JwtRule", "bearer_token"]
+
+SUBJECT_PREFIX: Final = "system:serviceaccount:"
+_BEARER: Final = "bearer "
+_SKEW_S: Final = 5.0
+"""How far the issuer's clock may be ahead of ours; expiry is not forgiven."""
+
+
+class JwtRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tokens count.
+
+    Attributes:
+        issuer: what `iss` must be, exactly.
+        audiences: one of them must be in `aud`.
+        keys: of the issuer.
+    """
+
+    issuer: str
+    audiences: frozenset[str]
+    keys: tuple[VerificationKey, ...]
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    iss: str = ""
+    sub: str = ""
+    aud: str | tuple[str, ...] = ()
+    exp: float | None = None
+    nbf: float | None = None
+
+
+def bearer_token(credentials: Credentials) -> str:
+    """The token of `authorization: Bearer <token>`; empty where there is none.
+
+    Raises:
+        UnauthenticatedError: the header is given more than once.
+    """
+    header = credentials.only("authorization")
+    return header[len(_BEARER) :].strip() if header[: len(_BEARER)].lower() == _BEARER else ""
+
+
+class JwtAuthenticator:
+    """Accepts tokens of one issuer, on every listener: a token proves its bearer wherever it is shown.
+
+    Args:
+        trust_domain: of the identities that tokens give.
+    """
+
+    def __init__(self, rule: JwtRule, *, trust_domain: str, clock: Clock) -> None:
+        self._rule = rule
+        self._trust_domain = trust_domain
+        self._clock = clock
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        """The service account whose token was shown.
+
+        Raises:
+            UnauthenticatedError: the token is not one of this issuer for us, now, for a service account.
+        """
+        token = bearer_token(credentials)
+        if not token:
+            return None
+        payload = verify_signature(token, self._rule.keys)
+        try:
+            claims = msgspec.json.decode(payload, type=_Claims)
+        except msgspec.DecodeError as error:
+            raise UnauthenticatedError("the token's claims are not what RFC 7519 wants") from error
+        self._check(claims)
+        return Caller(kind=CallerKind.TOKEN, identities=(self._identity(claims.sub),))
+
+    def _check(self, claims: _Claims) -> None:
+        if claims.iss != self._rule.issuer:
+            raise UnauthenticatedError(f"the token was issued by {claims.iss!r}, want {self._rule.issuer!r}")
+        audiences = {claims.aud} if isinstance(claims.aud, str) else {*claims.aud}
+        if not audiences & self._rule.audiences:
+            wanted = ", ".join(sorted(self._rule.audiences))
+            raise UnauthenticatedError(f"the token is for {', '.join(sorted(audiences)) or 'nobody'}, want {wanted}")
+        now_s = self._clock.now().timestamp()
+        if claims.exp is None or not math.isfinite(claims.exp):
+            raise UnauthenticatedError("the token does not say when it expires")
+        if now_s >= claims.exp:
+            raise UnauthenticatedError(f"the token expired {now_s - claims.exp:.0f} s ago")
+        if claims.nbf is not None and now_s + _SKEW_S < claims.nbf:
+            raise UnauthenticatedError(f"the token is valid only in {claims.nbf - now_s:.0f} s")
+
+    def _identity(self, subject: str) -> Spiffe:
+        namespace, colon, account = subject.removeprefix(SUBJECT_PREFIX).partition(":")
+        if not subject.startswith(SUBJECT_PREFIX) or not colon:
+            raise UnauthenticatedError(f"the token's subject is {subject!r}, want {SUBJECT_PREFIX}<namespace>:<name>")
+        try:
+            return Spiffe(trust_domain=self._trust_domain, namespace=namespace, service_account=account)
+        except SpiffeError as error:
+            raise UnauthenticatedError(str(error)) from error
