@@ -59,8 +59,9 @@ def parse_csr(data: bytes, *, where: str = "CSR") -> SignedRequest:
     except CertsError as error:
         raise CsrError(error.where, error.what) from error
     if len(blocks) != 1 or blocks[0].label not in _LABELS:
-        labels = ", ".join(block.label for block in blocks)
-        raise CsrError(where, f"holds {labels}; want one CERTIFICATE REQUEST")
+        raise CsrError(
+            where, f"holds {len(blocks)} PEM blocks, the first a {blocks[0].label[:40]}; want one CERTIFICATE REQUEST"
+        )
     return _check(blocks[0].der, where=where)
 
 

@@ -51,7 +51,7 @@ def _weak() -> bytes:
     [
         (b"", "no PEM block"),
         (CSR * 2, "want one CERTIFICATE REQUEST"),
-        (root_ca().certificate_pem(), "holds CERTIFICATE"),
+        (root_ca().certificate_pem(), "the first a CERTIFICATE"),
         (_pem(b"\x30\x00"), "does not parse"),
         (_flip_signature(CSR), "not signed by the key it holds"),
         (_weak(), "curve secp521r1"),

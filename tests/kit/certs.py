@@ -33,8 +33,9 @@ def spiffe(namespace: str = "shop", service_account: str = "reviews", *, trust_d
     return Spiffe(trust_domain=trust_domain, namespace=namespace, service_account=service_account)
 
 
+@cache
 def root_ca(label: str = "root", *, trust_domain: str = TRUST_DOMAIN, now: datetime = NOW) -> SigningCa:
-    """A self-signed CA with the key of its label."""
+    """A self-signed CA with the key of its label, the same certificate for the same arguments."""
     return create_root(key(label), trust_domain=trust_domain, now=now, serial=1)
 
 

@@ -1,0 +1,161 @@
+"""`IstioCertificateService` over gRPC: authenticate, judge and sign off the event loop, answer.
+
+Signing holds a thread for a millisecond or so; requests beyond a bound are told to come back, which agents do, for a
+fleet that starts at once must not starve the configuration streams of the same process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, NoReturn, Protocol
+
+import grpc
+import grpc.aio
+
+from certs import pem
+from certs.ca import SigningCa, new_serial, sign_leaf
+from certs.errors import CertsError
+from discovery.auth.caller import Caller, Credentials, Listener
+from discovery.auth.errors import UnauthenticatedError
+from discovery.ca.metrics import CaMetrics, SignFailure
+from discovery.ca.policy import OPAQUE_REFUSAL, CaPolicy, Refusal, RefusalKind, judge_request
+from discovery.runtime.clock import Clock
+from discovery.runtime.logs import get_logger
+from discovery.wire.istio_ca import SERVICE, CertificateRequest, decode_request, encode_response
+
+__all__ = ["CertificateService", "Gatekeeper", "sign_request"]
+
+_MAX_WAITING: Final = 256
+"""Requests in hand at once; above, RESOURCE_EXHAUSTED: agents retry that with backoff."""
+_CODES: Final = {
+    RefusalKind.NO_IDENTITY: grpc.StatusCode.UNAUTHENTICATED,
+    RefusalKind.IMPERSONATION: grpc.StatusCode.UNAUTHENTICATED,
+    RefusalKind.BAD_CSR: grpc.StatusCode.INVALID_ARGUMENT,
+    RefusalKind.TTL_TOO_LONG: grpc.StatusCode.INVALID_ARGUMENT,
+}
+_log = get_logger("ca")
+
+_Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class Gatekeeper(Protocol):
+    """Says who is calling; `discovery.auth.AuthenticatorChain` is one."""
+
+    async def authenticate(self, credentials: Credentials) -> Caller:
+        """The caller.
+
+        Raises:
+            UnauthenticatedError: nobody vouches for it.
+        """
+
+
+def sign_request(
+    ca: SigningCa, caller: Caller, request: CertificateRequest, policy: CaPolicy, *, clock: Clock
+) -> tuple[str, ...] | Refusal:
+    """The elements of the answer's chain, or why there are none. Heavy: run it in a thread.
+
+    Raises:
+        CaError: the CA cannot sign.
+    """
+    verdict = judge_request(caller, request, policy)
+    if isinstance(verdict, Refusal):
+        return verdict
+    leaf = sign_leaf(ca, verdict.leaf, now=clock.now(), serial=new_serial())
+    chain = (leaf, *ca.intermediates)
+    return (*(pem.dump_certificate(certificate).decode() for certificate in chain), ca.roots.to_pem().decode())
+
+
+class CertificateService:
+    """The service, to be put on any number of servers, one handler per listener.
+
+    Args:
+        gatekeeper: says who is calling.
+        ca: the present signing material.
+        policy: lifetimes.
+        executor: where signing runs; it bounds how many run at once. Owned by the caller.
+    """
+
+    def __init__(
+        self,
+        gatekeeper: Gatekeeper,
+        ca: Callable[[], SigningCa],
+        *,
+        policy: CaPolicy,
+        metrics: CaMetrics,
+        clock: Clock,
+        executor: ThreadPoolExecutor,
+    ) -> None:
+        self._gatekeeper = gatekeeper
+        self._ca = ca
+        self._policy = policy
+        self._metrics = metrics
+        self._clock = clock
+        self._executor = executor
+        self._waiting = 0
+
+    def handler(self, via: Listener) -> grpc.GenericRpcHandler[bytes, bytes]:
+        """The handler for a server that listens there; bytes in, bytes out."""
+        method = grpc.unary_unary_rpc_method_handler(partial(self._create_certificate, via))
+        return grpc.method_handlers_generic_handler(SERVICE, {"CreateCertificate": method})
+
+    async def _create_certificate(self, via: Listener, data: bytes, context: _Context) -> bytes:
+        self._metrics.requests.inc()
+        caller = await self._authenticate(via, context)
+        try:
+            request = decode_request(data)
+        except ValueError as error:
+            self._metrics.csr_parse_failures.inc()
+            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"malformed request: {error}")
+        if self._waiting >= _MAX_WAITING:
+            self._metrics.sign_failures.inc(SignFailure.OVERLOADED)
+            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many certificate requests, try again later")
+        return await self._sign(caller, request, context)
+
+    async def _authenticate(self, via: Listener, context: _Context) -> Caller:
+        metadata = ((str(key), value) for key, value in context.invocation_metadata() or ())
+        try:
+            return await self._gatekeeper.authenticate(Credentials.read(via, context.peer(), metadata))
+        except UnauthenticatedError as refusal:
+            self._metrics.authentication_failures.inc()
+            _log.warning("certificate request refused", peer=context.peer(), reason=str(refusal))
+            await _abort(context, grpc.StatusCode.UNAUTHENTICATED, OPAQUE_REFUSAL)
+
+    async def _sign(self, caller: Caller, request: CertificateRequest, context: _Context) -> bytes:
+        work = partial(sign_request, self._ca(), caller, request, self._policy, clock=self._clock)
+        self._waiting += 1
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        except CertsError as error:
+            self._metrics.sign_failures.inc(SignFailure.SIGNING)
+            _log.error("certificate not signed", peer=context.peer(), reason=str(error))
+            await _abort(context, grpc.StatusCode.INTERNAL, f"CSR signing error ({error.what})")
+        finally:
+            self._waiting -= 1
+        if isinstance(result, Refusal):
+            await self._refuse(result, context)
+        self._metrics.issued.inc()
+        _log.debug("certificate issued", peer=context.peer(), identity=str(caller.identities[0]))
+        return encode_response(result)
+
+    async def _refuse(self, refusal: Refusal, context: _Context) -> NoReturn:
+        match refusal.kind:
+            case RefusalKind.NO_IDENTITY:
+                self._metrics.identity_failures.inc()
+            case RefusalKind.IMPERSONATION:
+                self._metrics.authentication_failures.inc()
+            case RefusalKind.BAD_CSR:
+                self._metrics.csr_parse_failures.inc()
+                self._metrics.sign_failures.inc(SignFailure.CSR)
+            case RefusalKind.TTL_TOO_LONG:
+                self._metrics.sign_failures.inc(SignFailure.TTL)
+        _log.warning("certificate request refused", peer=context.peer(), reason=refusal.reason)
+        await _abort(context, _CODES[refusal.kind], refusal.answer)
+
+
+async def _abort(context: _Context, code: grpc.StatusCode, details: str) -> NoReturn:
+    """End the call; grpc's stubs do not say that `abort` never returns."""
+    await context.abort(code, details)
+    raise AssertionError("abort returned")
