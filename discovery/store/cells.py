@@ -12,7 +12,19 @@ from discovery.engine import Input
 from discovery.schema.mesh_config import MeshConfig
 from discovery.schema.meta import Kind, Object, ObjectKey
 
-__all__ = ["ADDRESS", "HOST", "MESH", "NAMES", "NAMESPACES", "OBJECT", "SLICES", "InNamespace", "ServiceName"]
+__all__ = [
+    "ADDRESS",
+    "CLUSTER",
+    "HOST",
+    "MESH",
+    "NAMES",
+    "NAMESPACES",
+    "OBJECT",
+    "SLICES",
+    "ClusterFacts",
+    "InNamespace",
+    "ServiceName",
+]
 
 
 class InNamespace(NamedTuple):
@@ -29,6 +41,13 @@ class ServiceName(NamedTuple):
     name: str
 
 
+class ClusterFacts(NamedTuple):
+    """What the process was started with, as far as configuration depends on it."""
+
+    domain: str = "cluster.local"  # DNS suffix of Kubernetes services
+    cluster_id: str = "Kubernetes"
+
+
 # The object itself, None when there is none.
 OBJECT: Final[Input[ObjectKey, Object | None]] = Input("object", default=None)
 # Names of all objects of a kind in a namespace.
@@ -43,3 +62,5 @@ ADDRESS: Final[Input[str, frozenset[ObjectKey]]] = Input("address", default=froz
 HOST: Final[Input[str, frozenset[ObjectKey]]] = Input("host", default=frozenset())
 # The mesh configuration; the only key is None.
 MESH: Final[Input[None, MeshConfig]] = Input("mesh", default=MeshConfig())
+# The local cluster; the only key is None.
+CLUSTER: Final[Input[None, ClusterFacts]] = Input("cluster", default=ClusterFacts())
