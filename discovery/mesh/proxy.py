@@ -1,8 +1,8 @@
 """What configuration may depend on of a proxy, in small frozen structs.
 
-``ProxyKey`` is what the proxy said of itself. ``ProxyView`` is what selection made of it; proxies with equal views share
-every rendered byte, so nothing enters a view that does not change configuration. The views are split by direction: a
-thousand sidecars of one namespace share one ``OutboundView`` although each has an ``InboundView`` of its own.
+``ProxyKey`` is what the proxy said of itself. ``ProxyView`` is what selection made of it; proxies with equal views
+share every rendered byte, so nothing enters a view that does not change configuration. The views are split by
+direction: a thousand sidecars of one namespace share one ``OutboundView`` although each has its own ``InboundView``.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class OutboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     static_ports: frozenset[int] = frozenset()
     client_certificates: tuple[str, str, str] = ("", "", "")
     route_labels: Labels = ()  # the proxy's labels, only those that VirtualServices of the scope select by
+    rule_labels: Labels = ()  # likewise, those that DestinationRules of its namespace select by
 
 
 class InboundTarget(NamedTuple):
@@ -92,6 +93,7 @@ class InboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     targets: tuple[InboundTarget, ...]  # oldest service first
     policy_labels: Labels  # the workload's labels, for workload-selecting policies
     interception: InterceptionMode
+    address: str = ""  # the workload's own, only where a Sidecar spells out ingress listeners (they bind it)
     ipv4: bool = True
     ipv6: bool = False
     istio_filters: bool = False

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
+
 from discovery.engine import Database, Query
 from discovery.mesh.proxy import ProxyKey, ProxyView
 from discovery.wire.resource import Resource
@@ -18,9 +20,9 @@ __all__ = ["Generators", "Index", "ResourceRef", "TableKey"]
 
 
 class ResourceRef(NamedTuple):
-    """Where a resource is rendered."""
+    """Where a resource is rendered; None: it turned out that there is nothing to serve."""
 
-    query: Query[Any, Resource]
+    query: Query[Any, Resource] | Query[Any, Resource | None]
     key: Hashable
 
 
@@ -28,7 +30,7 @@ class ResourceRef(NamedTuple):
 Index = Mapping[str, ResourceRef]
 
 
-class TableKey(NamedTuple):
+class TableKey(msgspec.Struct, frozen=True, cache_hash=True):
     """The identity of a table: a type and an index query at a key."""
 
     type_url: str
@@ -53,4 +55,4 @@ class Generators(Protocol):
         """
 
     def fallback(self, db: Database, type_url: str, view: ProxyView, name: str) -> Resource | None:
-        """What to answer for a name asked for that no table has (an empty assignment, an empty route); None: nothing."""
+        """The answer for a name that no table has (an empty assignment, an empty route); None: no answer."""

@@ -86,8 +86,8 @@ def trust_domain_sans(trust_domains: Iterable[str]) -> list[dict[str, Any]]:
     return [{"prefix": f"spiffe://{domain}/"} for domain in dict.fromkeys(trust_domains)]
 
 
-def tls_params(*, minimum: str = "TLSv1_2", ciphers: Sequence[str] = DEFAULT_CIPHERS) -> dict[str, Any]:
-    """Protocol versions and cipher suites inside the mesh."""
+def tls_params(*, minimum: str = "TLSv1_2", ciphers: Sequence[str] = ()) -> dict[str, Any]:
+    """Protocol versions inside the mesh, and cipher suites (none named: Envoy's own choice)."""
     return {
         "tls_minimum_protocol_version": minimum,
         "tls_maximum_protocol_version": "TLSv1_3",
@@ -116,7 +116,7 @@ def downstream_mtls(
     params: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A transport socket that accepts mutual TLS of the mesh only."""
-    common = _mesh_context(files, sans, alpn) | {"tls_params": params or tls_params()}
+    common = _mesh_context(files, sans, alpn) | {"tls_params": params or tls_params(ciphers=DEFAULT_CIPHERS)}
     context = DownstreamTlsContext(common_tls_context=common, require_client_certificate={"value": True})
     return tls_socket(context)
 

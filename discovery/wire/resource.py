@@ -1,7 +1,7 @@
 """A rendered xDS resource: its bytes, and a version that is a hash of them.
 
-Versions are content hashes, so they are equal on every replica and after every restart, and a proxy that reconnects with
-what it has is sent nothing.
+Versions are content hashes, so they are equal on every replica and after every restart, and a proxy that reconnects
+with what it has is sent nothing.
 """
 
 from __future__ import annotations

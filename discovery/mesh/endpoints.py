@@ -1,0 +1,184 @@
+"""The endpoints behind each service port, from whatever declares them: slices, workload entries, pods, inline lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from discovery.engine import Database, query
+from discovery.mesh.facts import mesh_facts
+from discovery.mesh.services import service
+from discovery.mesh.settings import trust_domains
+from discovery.registry.endpoint import Endpoint
+from discovery.registry.endpoints_from_kubernetes import (
+    MissingPod,
+    endpoint_from_pod,
+    endpoints_from_slice,
+    union,
+)
+from discovery.registry.from_workload_entry import (
+    endpoint_from_workload_entry,
+    inline_endpoints,
+    workload_entry_labels,
+)
+from discovery.registry.selectors import matches
+from discovery.registry.service import Registry, Service, ServiceRef
+from discovery.registry.target_ports import declared_target
+from discovery.schema.meta import Kind, Object, ObjectKey
+from discovery.store.cells import HOST, NAMES, NAMESPACES, OBJECT, SLICES, InNamespace, ServiceName
+
+__all__ = ["ServicePort", "endpoints", "pending_pods", "service_accounts", "service_endpoints"]
+
+
+class ServicePort(NamedTuple):
+    """A port of a service by number."""
+
+    service: ServiceRef
+    port: int
+
+
+class _Selected(NamedTuple):
+    namespace: str
+    selector: tuple[tuple[str, str], ...]
+
+
+@query
+def _pods_are_written(db: Database, namespace: str) -> MissingPod:
+    """Where somebody writes Pods, an endpoint waits for its own: its identity and labels matter."""
+    return MissingPod.WITHHOLD if namespace in NAMESPACES(db, Kind.POD) else MissingPod.SERVE
+
+
+@query
+def _slice(db: Database, key: ObjectKey) -> tuple[tuple[Endpoint, ...], tuple[ObjectKey, ...]]:
+    obj = OBJECT(db, key)
+    if obj is None:
+        return (), ()
+    return endpoints_from_slice(
+        obj,
+        facts=mesh_facts(db, None),
+        lookup=lambda wanted: OBJECT(db, wanted),
+        missing=_pods_are_written(db, key.namespace),
+    )
+
+
+@query
+def _selected_entries(db: Database, at: _Selected) -> tuple[ObjectKey, ...]:
+    """Workload entries that a selector means; the empty selector means none here."""
+    selector = dict(at.selector)
+    found = []
+    for name in sorted(NAMES(db, InNamespace(Kind.WORKLOAD_ENTRY, at.namespace))):
+        key = ObjectKey(Kind.WORKLOAD_ENTRY, at.namespace, name)
+        obj = OBJECT(db, key)
+        if obj is not None and matches(selector, workload_entry_labels(obj)):
+            found.append(key)
+    return tuple(found)
+
+
+@query
+def _selected_pods(db: Database, at: _Selected) -> tuple[ObjectKey, ...]:
+    selector = dict(at.selector)
+    found = []
+    for name in sorted(NAMES(db, InNamespace(Kind.POD, at.namespace))):
+        key = ObjectKey(Kind.POD, at.namespace, name)
+        obj = OBJECT(db, key)
+        if obj is not None and matches(selector, obj.meta.labels):
+            found.append(key)
+    return tuple(found)
+
+
+def _from_entries(db: Database, found: Service) -> Iterator[Endpoint]:
+    if not found.selector:
+        return
+    selected = _Selected(found.ref.namespace, tuple(sorted(found.selector.items())))
+    declaring = OBJECT(db, found.source)
+    facts = mesh_facts(db, None)
+    for key in _selected_entries(db, selected):
+        obj = OBJECT(db, key)
+        for port in found.ports if obj is not None and declaring is not None else ():
+            target = declared_target(_spec(declaring), port)
+            endpoint = endpoint_from_workload_entry(obj, port=port, target=target, facts=facts) if obj else None
+            if endpoint is not None:
+                yield endpoint
+    if found.registry is Registry.KUBERNETES:
+        return  # its pods are in its slices
+    for key in _selected_pods(db, selected):
+        pod = OBJECT(db, key)
+        for port in found.ports if pod is not None else ():
+            endpoint = (
+                endpoint_from_pod(
+                    pod, port=port, target=port.target_port or None, facts=facts, lookup=lambda k: OBJECT(db, k)
+                )
+                if pod is not None
+                else None
+            )
+            if endpoint is not None:
+                yield endpoint
+
+
+def _spec(obj: Object | None) -> object:
+    return obj.spec if obj is not None else None
+
+
+def _inline(db: Database, found: Service) -> Iterator[Endpoint]:
+    """Endpoints listed by every ServiceEntry of the namespace that declares the host."""
+    facts = mesh_facts(db, None)
+    for key in sorted(HOST(db, found.ref.host)):
+        obj = OBJECT(db, key) if key.kind is Kind.SERVICE_ENTRY and key.namespace == found.ref.namespace else None
+        if obj is not None:
+            yield from inline_endpoints(obj, found, facts=facts)
+
+
+@query
+def service_endpoints(db: Database, ref: ServiceRef) -> Mapping[str, tuple[Endpoint, ...]]:
+    """All endpoints of a service, by the name of the service port."""
+    found = service(db, ref)
+    if found is None:
+        return {}
+    parts: list[Iterable[Endpoint]] = []
+    if found.registry is Registry.KUBERNETES:
+        slices = sorted(SLICES(db, ServiceName(ref.namespace, found.name)))
+        parts += [_slice(db, key)[0] for key in slices]
+    else:
+        parts.append(tuple(_inline(db, found)))
+    parts.append(tuple(_from_entries(db, found)))
+    by_port: dict[str, list[Endpoint]] = {}
+    for endpoint in union(parts):
+        by_port.setdefault(endpoint.service_port, []).append(endpoint)
+    return {name: tuple(members) for name, members in by_port.items()}
+
+
+@query
+def endpoints(db: Database, at: ServicePort) -> tuple[Endpoint, ...]:
+    """The endpoints of one port of a service."""
+    found = service(db, at.service)
+    port = found.port(at.port) if found is not None else None
+    return () if port is None else service_endpoints(db, at.service).get(port.name, ())
+
+
+@query
+def pending_pods(db: Database, ref: ServiceRef) -> tuple[ObjectKey, ...]:
+    """Pods that endpoints of a service wait for."""
+    found = service(db, ref)
+    if found is None or found.registry is not Registry.KUBERNETES:
+        return ()
+    slices = sorted(SLICES(db, ServiceName(ref.namespace, found.name)))
+    return tuple(pod for key in slices for pod in _slice(db, key)[1])
+
+
+@query
+def service_accounts(db: Database, ref: ServiceRef) -> tuple[str, ...]:
+    """The SPIFFE ids that workloads of a service may have, sorted: declared ones and those of its endpoints.
+
+    Each is given for every trust domain that the mesh goes by.
+    """
+    found = service(db, ref)
+    if found is None:
+        return ()
+    accounts = set(found.service_accounts)
+    for members in service_endpoints(db, ref).values():
+        accounts.update(endpoint.service_account for endpoint in members if endpoint.service_account)
+    own, *aliases = trust_domains(db, None)
+    prefix = f"spiffe://{own}/"
+    for alias in aliases:
+        accounts.update(f"spiffe://{alias}/{a.removeprefix(prefix)}" for a in tuple(accounts) if a.startswith(prefix))
+    return tuple(sorted(accounts))

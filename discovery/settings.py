@@ -1,0 +1,282 @@
+"""All that the control plane is told, read once at the start: flags under the names that users of istiod know, and
+environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from discovery.wire.durations import DurationError, parse_duration
+
+__all__ = ["FLAGS", "VARIABLES", "Address", "Flag", "Settings", "SettingsError", "Variable", "load_settings"]
+
+
+class SettingsError(ValueError):
+    """The control plane cannot start as told; ``findings`` are all the reasons, not only the first."""
+
+    def __init__(self, findings: list[str]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = tuple(findings)
+
+
+class Flag(NamedTuple):
+    """A flag of ``pilot-discovery discovery``."""
+
+    names: tuple[str, ...]
+    group: str
+    default: Any
+    help: str
+
+    @property
+    def field(self) -> str:
+        """The key of its value."""
+        return self.names[0].lstrip("-").replace("-", "_")
+
+
+_PORTS: Final = "Ports (an empty address turns the port off; port 0 is chosen by the system and printed)"
+_CONFIG: Final = "Configuration"
+_SECURITY: Final = "Security"
+_LOGGING: Final = "Logging"
+
+FLAGS: Final[tuple[Flag, ...]] = (
+    Flag(("--configDir", "--config-dir"), _CONFIG, "", "Directory of YAML, watched, instead of a cluster."),
+    Flag(("--meshConfig",), _CONFIG, "./etc/istio/config/mesh", "Mesh configuration file; need not exist."),
+    Flag(("--registries",), _CONFIG, "Kubernetes", "Platform registries; empty for none."),
+    Flag(("--kubeconfig",), _CONFIG, "", "Use the cluster that this file describes."),
+    Flag(("--clusterID",), _CONFIG, "Kubernetes", "Name of the local cluster (CLUSTER_ID)."),
+    Flag(("--domain",), _CONFIG, "cluster.local", "DNS suffix of Kubernetes services."),
+    Flag(("--namespace", "-n"), _CONFIG, "istio-system", "Namespace of the control plane (POD_NAMESPACE)."),
+    Flag(("--grpcAddr",), _PORTS, ":15010", "xDS without TLS."),
+    Flag(("--secureGRPCAddr",), _PORTS, ":15012", "xDS and the certificate authority over TLS."),
+    Flag(("--httpAddr",), _PORTS, ":8080", "Readiness, debug endpoints and the web UI."),
+    Flag(("--httpsAddr",), _PORTS, "", "Webhooks; off until a cluster is served."),
+    Flag(("--monitoringAddr",), _PORTS, ":15014", "Metrics, version and debug endpoints."),
+    Flag(("--caCertFile",), _SECURITY, "", "Roots for verifying client certificates at the secure port."),
+    Flag(("--tlsCertFile",), _SECURITY, "", "Certificate chain of the secure port."),
+    Flag(("--tlsKeyFile",), _SECURITY, "", "Private key of the secure port."),
+    Flag(("--caDir",), _SECURITY, "", "Where a self-signed authority is kept; empty: it lives as long as the process."),
+    Flag(("--tokenKeysFile",), _SECURITY, "", "JWKS file that workload tokens are verified with (JWT_RULE)."),
+    Flag(
+        ("--devTokenDir",),
+        _SECURITY,
+        "",
+        "Directory of a token issuer for development, made if missing; never for production.",
+    ),
+    Flag(("--binary-path",), _SECURITY, "", "Envoy binary in front of the secure port; empty: it is searched for."),
+    Flag(("--keepaliveInterval",), "Serving", "30s", "Ping idle connections this often."),
+    Flag(("--keepaliveTimeout",), "Serving", "10s", "Close a connection whose ping was not answered for this long."),
+    Flag(
+        ("--keepaliveMaxServerConnectionAge",),
+        "Serving",
+        "0s",
+        "Close connections older than this, so that proxies spread over replicas; 0s: never.",
+    ),
+    Flag(("--shutdownDuration",), "Serving", "10s", "How long open streams may take to end at shutdown."),
+    Flag(("--log_output_level",), _LOGGING, "default:info", "Level, or scope:level,...; none error warn info debug."),
+    Flag(("--log_as_json",), _LOGGING, default=False, help="Write log lines as JSON."),
+)
+
+
+class Variable(NamedTuple):
+    """An environment variable that changes behaviour."""
+
+    name: str
+    default: str
+    help: str
+
+
+VARIABLES: Final[tuple[Variable, ...]] = (
+    Variable("PILOT_DEBOUNCE_AFTER", "100ms", "Quiet time after which a burst of changes is pushed."),
+    Variable("PILOT_DEBOUNCE_MAX", "10s", "Longest time that a burst may hold back a push."),
+    Variable("PILOT_ENABLE_EDS_DEBOUNCE", "false", "Whether endpoint changes wait like others. (istiod: true)"),
+    Variable("PILOT_ENABLE_VHDS", "true", "Serve virtual hosts on their own to delta proxies that can take them."),
+    Variable(
+        "ROOT_CA_DIR", "./etc/cacerts", "Plugged-in authority: ca-cert.pem ca-key.pem root-cert.pem cert-chain.pem."
+    ),
+    Variable("DEFAULT_WORKLOAD_CERT_TTL", "24h", "Life of a workload certificate when none is asked for."),
+    Variable("MAX_WORKLOAD_CERT_TTL", "2160h", "Longest life that may be asked for."),
+    Variable("CITADEL_SELF_SIGNED_CA_CERT_TTL", "87600h", "Life of a self-signed root."),
+    Variable("TOKEN_AUDIENCES", "istio-ca", "Comma list; a token must be meant for one of them."),
+    Variable("TOKEN_ISSUER", "", "Issuer of the tokens that --tokenKeysFile verifies."),
+    Variable("XDS_AUTH", "true", "Whether xDS callers on the secure port must authenticate."),
+    Variable("PILOT_ENABLE_XDS_IDENTITY_CHECK", "true", "Whether a caller must be the node that it claims to be."),
+    Variable("ISTIOD_CUSTOM_HOST", "", "Further DNS names of the serving certificate, comma list."),
+    Variable("REVISION", "", "Revision of this control plane."),
+    Variable("POD_NAMESPACE", "istio-system", "Namespace of the control plane."),
+    Variable("CLUSTER_ID", "Kubernetes", "Name of the local cluster."),
+)
+
+
+class Address(NamedTuple):
+    """A listen address; ``host`` empty means all."""
+
+    host: str
+    port: int
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one control plane runs by. Addresses are None where the port is off."""
+
+    config_dir: str
+    mesh_config: str
+    cluster_id: str
+    domain: str
+    namespace: str
+    grpc: Address | None
+    secure_grpc: Address | None
+    http: Address | None
+    monitoring: Address | None
+    ca_cert_file: str
+    tls_cert_file: str
+    tls_key_file: str
+    ca_dir: str
+    token_keys_file: str
+    dev_token_dir: str
+    binary_path: str
+    keepalive_interval: timedelta
+    keepalive_timeout: timedelta
+    max_connection_age: timedelta | None
+    shutdown: timedelta
+    log_output_level: str
+    log_as_json: bool
+    debounce_after: timedelta
+    debounce_max: timedelta
+    debounce_endpoints: bool
+    vhds: bool
+    root_ca_dir: str
+    default_ttl: timedelta
+    max_ttl: timedelta
+    self_signed_ttl: timedelta
+    token_audiences: tuple[str, ...]
+    token_issuer: str
+    authenticate: bool
+    check_identity: bool
+    custom_hosts: tuple[str, ...]
+    revision: str
+
+
+def process_environ() -> dict[str, str]:
+    """The environment of this process, as it is now."""
+    return dict(os.environ)  # noqa: TID251 - the one place
+
+
+class _Reader:
+    """Typed access to flags and variables that gathers everything that is wrong."""
+
+    def __init__(self, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self._flags = flags
+        self._environ = environ
+        self._defaults = {variable.name: variable.default for variable in VARIABLES}
+        self.findings: list[str] = []
+
+    def flag(self, name: str) -> str:
+        return str(self._flags[name])
+
+    def variable(self, name: str) -> str:
+        return self._environ.get(name, self._defaults[name])
+
+    def flag_or_variable(self, flag: str, variable: str, default: str) -> str:
+        """The flag where it was given, else the variable, else the default."""
+        value = self.flag(flag)
+        return value if value != default else self._environ.get(variable, default)
+
+    def duration(self, text: str, where: str) -> timedelta:
+        try:
+            return timedelta(seconds=parse_duration(text))
+        except DurationError as error:
+            self.findings.append(f"{where}: {error}")
+            return timedelta()
+
+    def switch(self, name: str) -> bool:
+        text = self.variable(name)
+        if text.lower() in ("1", "t", "true"):
+            return True
+        if text.lower() not in ("0", "f", "false"):
+            self.findings.append(f"{name}={text!r} is no boolean, want true or false")
+        return False
+
+    def address(self, name: str) -> Address | None:
+        text = self.flag(name)
+        if not text:
+            return None
+        host, _, port = text.rpartition(":")
+        if not port.isdecimal() or int(port) > 65535:
+            self.findings.append(f"--{name} {text!r}: want host:port or :port, with port 0 to 65535; empty for off")
+            return None
+        return Address(host.strip("[]"), int(port))
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Read everything; ``flags`` has a value for the ``field`` of each of ``FLAGS``.
+
+    Raises:
+        SettingsError: something is wrong that the control plane cannot start with.
+    """
+    read = _Reader(flags, environ)
+    age = read.duration(read.flag("keepaliveMaxServerConnectionAge"), "--keepaliveMaxServerConnectionAge")
+    settings = Settings(
+        config_dir=read.flag("configDir"),
+        mesh_config=read.flag("meshConfig"),
+        cluster_id=read.flag_or_variable("clusterID", "CLUSTER_ID", "Kubernetes"),
+        domain=read.flag("domain"),
+        namespace=read.flag_or_variable("namespace", "POD_NAMESPACE", "istio-system"),
+        grpc=read.address("grpcAddr"),
+        secure_grpc=read.address("secureGRPCAddr"),
+        http=read.address("httpAddr"),
+        monitoring=read.address("monitoringAddr"),
+        ca_cert_file=read.flag("caCertFile"),
+        tls_cert_file=read.flag("tlsCertFile"),
+        tls_key_file=read.flag("tlsKeyFile"),
+        ca_dir=read.flag("caDir"),
+        token_keys_file=read.flag("tokenKeysFile"),
+        dev_token_dir=read.flag("devTokenDir"),
+        binary_path=read.flag("binary_path"),
+        keepalive_interval=read.duration(read.flag("keepaliveInterval"), "--keepaliveInterval"),
+        keepalive_timeout=read.duration(read.flag("keepaliveTimeout"), "--keepaliveTimeout"),
+        max_connection_age=age or None,
+        shutdown=read.duration(read.flag("shutdownDuration"), "--shutdownDuration"),
+        log_output_level=read.flag("log_output_level"),
+        log_as_json=bool(flags["log_as_json"]),
+        debounce_after=read.duration(read.variable("PILOT_DEBOUNCE_AFTER"), "PILOT_DEBOUNCE_AFTER"),
+        debounce_max=read.duration(read.variable("PILOT_DEBOUNCE_MAX"), "PILOT_DEBOUNCE_MAX"),
+        debounce_endpoints=read.switch("PILOT_ENABLE_EDS_DEBOUNCE"),
+        vhds=read.switch("PILOT_ENABLE_VHDS"),
+        root_ca_dir=read.variable("ROOT_CA_DIR"),
+        default_ttl=read.duration(read.variable("DEFAULT_WORKLOAD_CERT_TTL"), "DEFAULT_WORKLOAD_CERT_TTL"),
+        max_ttl=read.duration(read.variable("MAX_WORKLOAD_CERT_TTL"), "MAX_WORKLOAD_CERT_TTL"),
+        self_signed_ttl=read.duration(
+            read.variable("CITADEL_SELF_SIGNED_CA_CERT_TTL"), "CITADEL_SELF_SIGNED_CA_CERT_TTL"
+        ),
+        token_audiences=_list(read.variable("TOKEN_AUDIENCES")),
+        token_issuer=read.variable("TOKEN_ISSUER"),
+        authenticate=read.switch("XDS_AUTH"),
+        check_identity=read.switch("PILOT_ENABLE_XDS_IDENTITY_CHECK"),
+        custom_hosts=_list(read.variable("ISTIOD_CUSTOM_HOST")),
+        revision=read.variable("REVISION"),
+    )
+    read.findings += _contradictions(settings)
+    if read.findings:
+        raise SettingsError(read.findings)
+    return settings
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    findings = []
+    if not settings.config_dir:
+        findings.append(
+            "no source of configuration: give --configDir, a directory of YAML (clusters are not read by this version)"
+        )
+    pair = (settings.tls_cert_file, settings.tls_key_file)
+    if any(pair) and not all(pair):
+        findings.append("--tlsCertFile and --tlsKeyFile belong together: give both or neither")
+    if settings.token_keys_file and not settings.token_issuer:
+        findings.append("--tokenKeysFile needs TOKEN_ISSUER: whose tokens the keys verify")
+    return findings

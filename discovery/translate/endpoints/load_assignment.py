@@ -1,0 +1,153 @@
+"""Load assignments: the endpoints of one service port, whole or by subset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from discovery.engine import Database, query
+from discovery.mesh.destination_rules import PolicyOf, RuleSources, merged_rule, policy_of
+from discovery.mesh.endpoints import ServicePort, endpoints
+from discovery.mesh.peer_authentication import WorkloadPolicyKey, mtls_policy, policy_label_keys
+from discovery.mesh.settings import mesh_locality
+from discovery.registry.endpoint import Endpoint, Health
+from discovery.registry.service import ServiceRef
+from discovery.schema.destination_rule import ClientTLSMode, TrafficPolicy
+from discovery.schema.peer_authentication import MutualTLSMode
+from discovery.translate.endpoints.lb_endpoint import encode_endpoint, endpoint_facts
+from discovery.translate.endpoints.locality import (
+    LocalityShare,
+    balances_localities,
+    effective_setting,
+    share_localities,
+)
+from discovery.wire.envoy import ClusterLoadAssignment, LocalityLbEndpoints, serialize
+from discovery.wire.names import outbound_cluster
+from discovery.wire.protowire import bytes_field, string_field
+from discovery.wire.resource import Resource, content_version
+from discovery.wire.type_urls import ENDPOINT
+
+__all__ = ["AssignmentKey", "assignment_message", "empty_assignment", "load_assignment"]
+
+
+class AssignmentKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """What a load assignment depends on."""
+
+    service: ServiceRef
+    port: int
+    subset: str = ""
+    rule: RuleSources = ()  # DestinationRules in force
+    locality: str = ""  # of the proxy, set only where localities are balanced
+
+
+def empty_assignment(name: str) -> Resource:
+    """The answer for a cluster that nobody knows: no endpoints, so that Envoy stops waiting."""
+    value = string_field(1, name)
+    return Resource(name, content_version(value), ENDPOINT, value)
+
+
+@query
+def load_assignment(db: Database, key: AssignmentKey) -> Resource:
+    """The endpoints as an EDS resource."""
+    name = outbound_cluster(key.service.host, key.port, key.subset)
+    value = string_field(1, name) + _localities(db, key)
+    return Resource(name, content_version(value), ENDPOINT, value)
+
+
+def assignment_message(db: Database, key: AssignmentKey) -> Any:
+    """The endpoints as a message, for clusters that hold them inline; None when there are none."""
+    localities = _localities(db, key)
+    if not localities:
+        return None
+    name = outbound_cluster(key.service.host, key.port, key.subset)
+    return ClusterLoadAssignment.FromString(string_field(1, name) + localities)
+
+
+def _localities(db: Database, key: AssignmentKey) -> bytes:
+    policy = policy_of(db, PolicyOf(key.rule, key.port, key.subset))
+    groups = _by_locality(_chosen(db, key, policy))
+    shares = _shares(db, key, policy, {place: sum(e.weight for e in members) for place, members in groups.items()})
+    speaks_mtls = _MutualTls(db, policy)
+    out = bytearray()
+    for place in sorted(groups):
+        share = shares.get(place)
+        if share is None:
+            continue
+        lb_endpoints = b"".join(
+            bytes_field(2, encode_endpoint(e, endpoint_facts(e, mtls=speaks_mtls(e)), weight=e.weight))
+            for e in groups[place]
+        )
+        out += bytes_field(2, _locality_fields(place) + lb_endpoints + _share_fields(share))
+    return bytes(out)
+
+
+def _chosen(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> Iterable[Endpoint]:
+    wanted = _subset_labels(db, key).items()
+    # Ejecting unhealthy endpoints by threshold only means something if they are not offered in the first place.
+    outlier = policy.outlier_detection if policy is not None else None
+    unhealthy_too = outlier is None or outlier.min_health_percent <= 0
+    for endpoint in endpoints(db, ServicePort(key.service, key.port)):
+        if wanted and not wanted <= endpoint.labels.items():
+            continue
+        if endpoint.health is Health.UNHEALTHY and not unhealthy_too:
+            continue
+        yield endpoint
+
+
+def _subset_labels(db: Database, key: AssignmentKey) -> Mapping[str, str]:
+    """Labels that endpoints of the subset carry; none for the whole service."""
+    merged = merged_rule(db, key.rule) if key.subset and key.rule else None
+    subsets = merged.spec.subsets if merged is not None else ()
+    return next((subset.labels for subset in subsets if subset.name == key.subset), {})
+
+
+def _by_locality(members: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
+    groups: dict[str, list[Endpoint]] = {}
+    for endpoint in members:
+        groups.setdefault(endpoint.locality, []).append(endpoint)
+    return groups
+
+
+def _shares(
+    db: Database, key: AssignmentKey, policy: TrafficPolicy | None, weights: dict[str, int]
+) -> dict[str, LocalityShare]:
+    mesh = mesh_locality(db, None)
+    setting = effective_setting(policy, mesh)
+    if not key.locality or setting is None or not balances_localities(policy, mesh):
+        return {place: LocalityShare(0, weight) for place, weight in weights.items()}
+    return share_localities(key.locality, weights, setting)
+
+
+class _MutualTls:
+    """Whether an endpoint is spoken to in mutual TLS: a rule says so, or the endpoint offers and accepts it."""
+
+    def __init__(self, db: Database, policy: TrafficPolicy | None) -> None:
+        self._db = db
+        self._told = policy.tls.mode if policy is not None and policy.tls is not None else None
+        self._modes: dict[tuple[WorkloadPolicyKey, int], bool] = {}
+
+    def __call__(self, endpoint: Endpoint) -> bool:
+        if self._told is not None:
+            return self._told is ClientTLSMode.ISTIO_MUTUAL
+        if endpoint.tls_mode != "istio":
+            return False
+        selectable = policy_label_keys(self._db, endpoint.namespace)
+        labels = tuple(sorted((k, v) for k, v in endpoint.labels.items() if k in selectable)) if selectable else ()
+        at = (WorkloadPolicyKey(endpoint.namespace, labels), endpoint.port)
+        accepted = self._modes.get(at)
+        if accepted is None:
+            accepted = mtls_policy(self._db, at[0]).for_port(at[1]) is not MutualTLSMode.DISABLE
+            self._modes[at] = accepted
+        return accepted
+
+
+def _locality_fields(place: str) -> bytes:
+    region, zone, sub_zone = ([*place.split("/"), "", ""])[:3]
+    locality = {"region": region, "zone": zone, "sub_zone": sub_zone} if place else {}
+    return serialize(LocalityLbEndpoints(locality=locality))
+
+
+def _share_fields(share: LocalityShare) -> bytes:
+    return serialize(LocalityLbEndpoints(load_balancing_weight={"value": share.weight}, priority=share.priority))

@@ -1,0 +1,115 @@
+"""Whom the control plane trusts and what it shows of itself: authority, authenticators, the secure port's certificate.
+
+Part of the composition: it reads files and wires the pieces of ``certs``, ``auth`` and ``ca``; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from certs import pem
+from certs.bundle import TrustBundle, TrustBundles, load_bundle
+from certs.ca import LeafRequest, new_serial, sign_leaf
+from certs.keys import dump_key, generate_key
+from discovery.auth.chain import Authenticator, AuthenticatorChain
+from discovery.auth.dev_issuer import DevIssuer
+from discovery.auth.jwks import load_jwks
+from discovery.auth.jwt import JwtAuthenticator, JwtRule
+from discovery.auth.xfcc import XfccAuthenticator
+from discovery.ca.roots import CaRoots, CaSettings
+from discovery.front.service import ServingCertificate
+from discovery.runtime.clock import Clock
+from discovery.settings import Settings
+
+__all__ = ["SERVING_TTL", "Trust"]
+
+SERVING_TTL: Final = timedelta(hours=24)
+
+
+class Trust:
+    """Holds the authority and answers who may be trusted with what."""
+
+    def __init__(self, settings: Settings, *, trust_domain: str, clock: Clock) -> None:
+        """Open the authority and read the key files.
+
+        Raises:
+            CaError: there is an authority that cannot be used.
+            JwksError: the token keys cannot be read.
+            OSError: a directory or file cannot be read or written.
+        """
+        self._settings = settings
+        self._trust_domain = trust_domain
+        self._clock = clock
+        self.roots = CaRoots.open(
+            CaSettings(
+                plugged_in=Path(settings.root_ca_dir) if settings.root_ca_dir else None,
+                self_signed=Path(settings.ca_dir) if settings.ca_dir else None,
+                trust_domain=trust_domain,
+            ),
+            now=clock.now(),
+        )
+        self._client_roots = self._read_client_roots()
+        self.gatekeeper = AuthenticatorChain(self._authenticators())
+
+    def _read_client_roots(self) -> TrustBundle:
+        if not self._settings.ca_cert_file:
+            return TrustBundle()
+        path = Path(self._settings.ca_cert_file)
+        bundle, _ = load_bundle(path.read_bytes(), where=str(path))
+        return bundle
+
+    def bundles(self) -> TrustBundles:
+        """The roots that client certificates of each trust domain are verified with."""
+        return TrustBundles({self._trust_domain: self.roots.current.roots + self._client_roots})
+
+    def _authenticators(self) -> list[Authenticator]:
+        found: list[Authenticator] = [XfccAuthenticator(self.bundles, self._clock)]
+        audiences = frozenset(self._settings.token_audiences)
+        if self._settings.token_keys_file:
+            path = Path(self._settings.token_keys_file)
+            rule = JwtRule(
+                issuer=self._settings.token_issuer,
+                audiences=audiences,
+                keys=load_jwks(path.read_bytes(), where=str(path)),
+            )
+            found.append(JwtAuthenticator(rule, trust_domain=self._trust_domain, clock=self._clock))
+        if self._settings.dev_token_dir:
+            issuer = DevIssuer.open(Path(self._settings.dev_token_dir))
+            rule = issuer.rule(audiences=audiences)
+            found.append(JwtAuthenticator(rule, trust_domain=self._trust_domain, clock=self._clock))
+        return found
+
+    def serving_certificate(self) -> ServingCertificate:
+        """What the secure port presents: the user's files, else a certificate of our own authority.
+
+        Raises:
+            CaError: the authority cannot sign.
+            OSError: a file cannot be read.
+        """
+        roots_pem = self.bundles().all_roots().to_pem().decode()
+        if self._settings.tls_cert_file:
+            return ServingCertificate(
+                chain_pem=Path(self._settings.tls_cert_file).read_text(encoding="ascii"),
+                key_pem=Path(self._settings.tls_key_file).read_text(encoding="ascii"),
+                roots_pem=roots_pem,
+            )
+        ca = self.roots.current
+        key = generate_key()
+        request = LeafRequest(
+            public_key=key.public_key(),
+            dns_names=self._dns_names(),
+            ip_addresses=("127.0.0.1", "::1"),
+            lifetime=SERVING_TTL,
+        )
+        leaf = sign_leaf(ca, request, now=self._clock.now(), serial=new_serial())
+        chain = pem.dump_certificates((leaf, *ca.intermediates))
+        return ServingCertificate(chain.decode(), dump_key(key).decode(), roots_pem)
+
+    def _dns_names(self) -> tuple[str, ...]:
+        namespace, revision = self._settings.namespace, self._settings.revision
+        names = [f"{name}.{namespace}.svc" for name in ("istiod", "istiod-remote", "istio-pilot")]
+        if revision and revision != "default":
+            names.append(f"istiod-{revision}.{namespace}.svc")
+        return tuple(dict.fromkeys((*self._settings.custom_hosts, *names, "localhost")))
