@@ -1,0 +1,138 @@
+"""A listener as a value: everything its bytes depend on besides settings of the whole mesh.
+
+It is the key of the rendering query (equal keys share one rendered resource), and what conflicts are judged on.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from discovery.registry.service import Protocol
+from discovery.schema.meta import ObjectKey
+from discovery.translate.filters.http import Side
+from discovery.translate.filters.inspectors import Inspection
+
+__all__ = [
+    "PLAINTEXT",
+    "TLS",
+    "Chain",
+    "ChainMatch",
+    "HttpTarget",
+    "InboundRoute",
+    "ListenerSpec",
+    "TcpTarget",
+    "TlsServer",
+    "Tunnel",
+    "WeightedCluster",
+]
+
+PLAINTEXT = "raw_buffer"
+TLS = "tls"
+
+
+class ChainMatch(NamedTuple):
+    """Criteria of a filter chain; empty ones are not looked at. The sets are sorted."""
+
+    port: int = 0
+    subnets: tuple[str, ...] = ()  # destination addresses or CIDRs
+    server_names: tuple[str, ...] = ()
+    transport: str = ""
+    alpn: tuple[str, ...] = ()
+
+
+_EVERYTHING = ChainMatch()
+
+
+class TlsServer(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """TLS that a chain terminates: of the mesh (no certificate named), or of a user's own making."""
+
+    alpn: tuple[str, ...] = ()
+    certificates: tuple[str, str, str] = ("", "", "")  # files of the proxy in place of the mesh's secrets
+    mesh: bool = True
+    mutual: bool = True
+    sans: tuple[str, ...] = ()  # a user's; the mesh's are its trust domains
+
+
+class WeightedCluster(NamedTuple):
+    """A destination of a TCP chain."""
+
+    cluster: str
+    weight: int = 1
+
+
+class Tunnel(NamedTuple):
+    """An HTTP tunnel around TCP."""
+
+    protocol: str  # CONNECT or POST
+    target: str  # host:port
+
+
+class TcpTarget(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """Connections are proxied to one of these clusters."""
+
+    stat_prefix: str
+    clusters: tuple[WeightedCluster, ...]
+    protocol: Protocol = Protocol.TCP
+    idle_timeout: timedelta | None = None
+    max_duration: timedelta | None = None
+    hash_source_ip: bool = False
+    tunnel: Tunnel | None = None
+
+
+class InboundRoute(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """The one route of an inbound HTTP chain."""
+
+    cluster: str
+    port: int  # of the service
+    host: str = ""  # of the service
+    grpc: bool = False
+
+
+class HttpTarget(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """Requests are routed, by a route configuration (outbound) or the one route there is (inbound)."""
+
+    stat_prefix: str
+    routes: str | InboundRoute
+    grpc_web: bool = False
+    forward_proxy: bool = False
+
+
+class Chain(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """A filter chain."""
+
+    target: HttpTarget | TcpTarget
+    match: ChainMatch = _EVERYTHING
+    name: str = ""
+    tls: TlsServer | None = None
+    config: ObjectKey | None = None  # the object that asked for it
+
+    @property
+    def http(self) -> bool:
+        """Whether it speaks HTTP."""
+        return isinstance(self.target, HttpTarget)
+
+
+class ListenerSpec(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """A listener.
+
+    ``binds`` are IP addresses, or one path of a Unix socket (port 0). ``captured`` listeners do not bind: the capture
+    listener hands them connections by original destination.
+    """
+
+    name: str
+    binds: tuple[str, ...]
+    port: int
+    side: Side
+    chains: tuple[Chain, ...]
+    default_chain: Chain | None = None
+    captured: bool = False
+    hands_off: bool = False  # to the listener of the original destination
+    original_dst: bool = False
+    transparent: bool = False
+    tls_inspection: Inspection | None = None
+    http_inspection: Inspection | None = None
+    istio: bool = False  # the proxy announces the extensions istio.*
+    http10: bool = False
