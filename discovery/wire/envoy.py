@@ -19,6 +19,7 @@ from envoy.config.route.v3.route_components_pb2 import Route, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy as RouteCorsPolicy
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
 from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
@@ -34,6 +35,10 @@ from envoy.extensions.filters.network.mongo_proxy.v3.mongo_proxy_pb2 import Mong
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 from envoy.extensions.request_id.uuid.v3.uuid_pb2 import UuidRequestIdConfig
+from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
+from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
+    PreviousPrioritiesConfig,
+)
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext, UpstreamTlsContext
@@ -78,10 +83,13 @@ __all__ = [
     "Node",
     "OriginalDst",
     "OriginalSrc",
+    "PreviousHostsPredicate",
+    "PreviousPrioritiesConfig",
     "RawBuffer",
     "Resource",
     "Route",
     "RouteConfiguration",
+    "RouteCorsPolicy",
     "Router",
     "Secret",
     "TcpProxy",
