@@ -66,8 +66,14 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def read(cls, via: Listener, peer: str, metadata: Iterable[tuple[str, str | bytes]]) -> Credentials:
-        """Take what is text out of a request's metadata."""
+        """Take what is text out of a request's metadata.
+
+        Behind the front every peer is the same socket; there the address is the one that our Envoy appended.
+        """
         texts = tuple((name.lower(), value) for name, value in metadata if isinstance(value, str))
+        if via is Listener.FRONT:
+            forwarded = [value for name, value in texts if name == "x-forwarded-for"]
+            peer = forwarded[-1].rpartition(",")[2].strip() if forwarded else peer
         return cls(via=via, peer=peer, metadata=texts)
 
     def only(self, name: str) -> str:

@@ -103,7 +103,9 @@ class CertificateService:
 
     async def _create_certificate(self, via: Listener, data: bytes, context: _Context) -> bytes:
         self._metrics.requests.inc()
-        caller = await self._authenticate(via, context)
+        pairs = ((str(key), value) for key, value in context.invocation_metadata() or ())
+        credentials = Credentials.read(via, context.peer(), pairs)
+        caller = await self._authenticate(credentials, context)
         try:
             request = decode_request(data)
         except ValueError as error:
@@ -112,35 +114,36 @@ class CertificateService:
         if self._waiting >= _MAX_WAITING:
             self._metrics.sign_failures.inc(SignFailure.OVERLOADED)
             await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many certificate requests, try again later")
-        return await self._sign(caller, request, context)
+        result = await self._sign(caller, request, credentials.peer, context)
+        if isinstance(result, Refusal):
+            await self._refuse(result, credentials.peer, context)
+        self._metrics.issued.inc()
+        _log.debug("certificate issued", peer=credentials.peer, identity=str(caller.identities[0]))
+        return encode_response(result)
 
-    async def _authenticate(self, via: Listener, context: _Context) -> Caller:
-        metadata = ((str(key), value) for key, value in context.invocation_metadata() or ())
+    async def _authenticate(self, credentials: Credentials, context: _Context) -> Caller:
         try:
-            return await self._gatekeeper.authenticate(Credentials.read(via, context.peer(), metadata))
+            return await self._gatekeeper.authenticate(credentials)
         except UnauthenticatedError as refusal:
             self._metrics.authentication_failures.inc()
-            _log.warning("certificate request refused", peer=context.peer(), reason=str(refusal))
+            _log.warning("certificate request refused", peer=credentials.peer, reason=str(refusal))
             await _abort(context, grpc.StatusCode.UNAUTHENTICATED, OPAQUE_REFUSAL)
 
-    async def _sign(self, caller: Caller, request: CertificateRequest, context: _Context) -> bytes:
+    async def _sign(
+        self, caller: Caller, request: CertificateRequest, peer: str, context: _Context
+    ) -> tuple[str, ...] | Refusal:
         work = partial(sign_request, self._ca(), caller, request, self._policy, clock=self._clock)
         self._waiting += 1
         try:
-            result = await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except CertsError as error:
             self._metrics.sign_failures.inc(SignFailure.SIGNING)
-            _log.error("certificate not signed", peer=context.peer(), reason=str(error))
+            _log.error("certificate not signed", peer=peer, reason=str(error))
             await _abort(context, grpc.StatusCode.INTERNAL, f"CSR signing error ({error.what})")
         finally:
             self._waiting -= 1
-        if isinstance(result, Refusal):
-            await self._refuse(result, context)
-        self._metrics.issued.inc()
-        _log.debug("certificate issued", peer=context.peer(), identity=str(caller.identities[0]))
-        return encode_response(result)
 
-    async def _refuse(self, refusal: Refusal, context: _Context) -> NoReturn:
+    async def _refuse(self, refusal: Refusal, peer: str, context: _Context) -> NoReturn:
         match refusal.kind:
             case RefusalKind.NO_IDENTITY:
                 self._metrics.identity_failures.inc()
@@ -151,7 +154,7 @@ class CertificateService:
                 self._metrics.sign_failures.inc(SignFailure.CSR)
             case RefusalKind.TTL_TOO_LONG:
                 self._metrics.sign_failures.inc(SignFailure.TTL)
-        _log.warning("certificate request refused", peer=context.peer(), reason=refusal.reason)
+        _log.warning("certificate request refused", peer=peer, reason=refusal.reason)
         await _abort(context, _CODES[refusal.kind], refusal.answer)
 
 

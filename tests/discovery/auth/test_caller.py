@@ -59,3 +59,17 @@ def test_tokens_are_not_printed() -> None:
     """Credentials in a log line or a traceback show no token."""
     credentials = Credentials.read(Listener.PLAINTEXT, "peer", [("authorization", "Bearer secret")])
     assert "secret" not in repr(credentials)
+
+
+@pytest.mark.parametrize(
+    ("via", "headers", "peer"),
+    [
+        (Listener.FRONT, [("x-forwarded-for", "6.6.6.6, 10.0.0.7")], "10.0.0.7"),
+        (Listener.FRONT, [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "10.0.0.7")], "10.0.0.7"),
+        (Listener.FRONT, [], "unix:"),
+        (Listener.PLAINTEXT, [("x-forwarded-for", "6.6.6.6")], "unix:"),
+    ],
+)
+def test_peer_behind_the_front_is_the_one_it_saw(via: Listener, headers: list[tuple[str, str]], peer: str) -> None:
+    """Only what our own Envoy appended last is believed, and only behind it."""
+    assert Credentials.read(via, "unix:", headers).peer == peer

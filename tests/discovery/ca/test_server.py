@@ -5,7 +5,7 @@ import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -19,9 +19,10 @@ from prometheus_client import CollectorRegistry
 
 from certs import pem
 from certs.bundle import TrustBundle, TrustBundles, load_bundle
-from certs.ca import SigningCa
+from certs.ca import LeafRequest, SigningCa, sign_leaf
 from certs.csr import build_csr
 from certs.describe import describe
+from certs.keys import dump_key
 from certs.path import Purpose
 from certs.verify import verify_peer
 from discovery.auth import AuthenticatorChain, DevIssuer, JwtAuthenticator, Listener, XfccAuthenticator
@@ -29,9 +30,11 @@ from discovery.auth.xfcc import METADATA_OPTIONS, XFCC
 from discovery.ca.metrics import CaMetrics
 from discovery.ca.policy import OPAQUE_REFUSAL, CaPolicy
 from discovery.ca.server import CertificateService
+from discovery.front.service import Front, ServingCertificate
 from discovery.wire.istio_ca import CREATE_CERTIFICATE, CertificateRequest, decode_response, encode_request
 from tests.kit.certs import NOW, TRUST_DOMAIN, issue, key, leaf, root_ca, spiffe
 from tests.kit.fake_clock import FakeClock
+from tests.kit.prerequisites import envoy_binary
 
 _KEY = key("issuer")
 assert isinstance(_KEY, ec.EllipticCurvePrivateKey)
@@ -46,11 +49,14 @@ _Metadata = tuple[tuple[str, str], ...]
 class _Client:
     """A real gRPC client of a real server, and the server's figures."""
 
-    def __init__(self, channel: grpc.aio.Channel, registry: CollectorRegistry, clock: FakeClock) -> None:
+    def __init__(self, channel: grpc.aio.Channel, registry: CollectorRegistry) -> None:
         self._call = channel.unary_unary(CREATE_CERTIFICATE, None, None)
         self._registry = registry
-        self.clock = clock
         self.ca = CA
+
+    def through(self, channel: grpc.aio.Channel) -> _Client:
+        """The same server by another way."""
+        return _Client(channel, self._registry)
 
     async def ask(self, request: CertificateRequest, metadata: _Metadata = (TOKEN,)) -> tuple[str, ...]:
         """The elements of the answer."""
@@ -69,10 +75,17 @@ class _Client:
 
 
 @asynccontextmanager
-async def _serving(tmp_path: Path, via: Listener = Listener.PLAINTEXT, threads: int = 2) -> AsyncIterator[_Client]:
+async def _serving(
+    tmp_path: Path,
+    via: Listener = Listener.PLAINTEXT,
+    *,
+    threads: int = 2,
+    ca: SigningCa = CA,
+    start: datetime = NOW,
+) -> AsyncIterator[_Client]:
     """The service on a Unix socket; `via` is the door it is told to be."""
-    registry, clock = CollectorRegistry(), FakeClock(NOW)
-    bundles = TrustBundles().with_roots(TRUST_DOMAIN, CA.roots)
+    registry, clock = CollectorRegistry(), FakeClock(start)
+    bundles = TrustBundles().with_roots(TRUST_DOMAIN, ca.roots)
     chain = AuthenticatorChain(
         [
             XfccAuthenticator(lambda: bundles, clock),
@@ -84,7 +97,8 @@ async def _serving(tmp_path: Path, via: Listener = Listener.PLAINTEXT, threads: 
     server.add_insecure_port(address)
     with ThreadPoolExecutor(threads) as executor:
         async with grpc.aio.insecure_channel(address, options=METADATA_OPTIONS) as channel:
-            client = _Client(channel, registry, clock)
+            client = _Client(channel, registry)
+            client.ca = ca
             service = CertificateService(
                 chain,
                 lambda: client.ca,
@@ -250,6 +264,43 @@ async def _outcome(client: _Client) -> grpc.StatusCode:
     except grpc.aio.AioRpcError as error:
         return error.code()
     return grpc.StatusCode.OK
+
+
+@pytest.mark.envoy
+async def test_real_front_tells_of_verified_certificates_only(tmp_path: Path) -> None:
+    """Through our Envoy: a certificate with a long chain renews itself, a forged header and no proof are nobody."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    ca = root_ca("live", now=now)
+    request = LeafRequest(public_key=key("front").public_key(), dns_names=("istiod",), lifetime=timedelta(days=1))
+    serving = ServingCertificate(
+        pem.dump_certificate(sign_leaf(ca, request, now=now, serial=3)).decode(),
+        dump_key(key("front")).decode(),
+        ca.roots.to_pem().decode(),
+    )
+    pair = leaf(ca, now=now)
+    forged = (XFCC, f'Hash=ab;Chain="{quote(pair.chain_pem(), safe="")}";URI={spiffe()}')
+    async with _serving(tmp_path, Listener.FRONT, ca=ca, start=now) as client:
+        binary = str(envoy_binary())
+        upstream = str(tmp_path / "ca.sock")
+        async with Front(
+            binary=binary, host="127.0.0.1", port=0, upstream_path=upstream, certificate=lambda: serving
+        ) as front:
+            chain_pem = pair.chain_pem() + ca.certificate_pem() * 8
+            proven = grpc.ssl_channel_credentials(ca.roots.to_pem(), pair.key_pem(), chain_pem)
+            nobody = grpc.ssl_channel_credentials(ca.roots.to_pem())
+            options = (("grpc.ssl_target_name_override", "istiod"),)
+            target = f"127.0.0.1:{front.port}"
+            async with (
+                grpc.aio.secure_channel(target, proven, options) as with_certificate,
+                grpc.aio.secure_channel(target, nobody, options) as without,
+            ):
+                chain = await client.through(with_certificate).ask(CertificateRequest(csr=CSR), ())
+                refusals = [
+                    await client.through(without).refused(CertificateRequest(csr=CSR), metadata)
+                    for metadata in ((), (forged,))
+                ]
+    assert describe(pem.load_certificates(chain[0].encode(), where="leaf")[0]).names == (str(spiffe()),)
+    assert refusals == [(grpc.StatusCode.UNAUTHENTICATED, OPAQUE_REFUSAL)] * 2
 
 
 async def test_secrets_are_not_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
