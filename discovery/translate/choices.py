@@ -10,7 +10,7 @@ from discovery.mesh.proxy import Labels
 from discovery.mesh.services import service
 from discovery.mesh.settings import mesh_locality
 from discovery.registry.service import ProtocolClass, Resolution, ServiceRef
-from discovery.translate.endpoints.locality import balances_localities
+from discovery.translate.locality import balances_localities
 from discovery.wire.names import outbound_cluster as outbound_name
 
 __all__ = ["ClusterChoice", "ServiceClusters", "service_clusters"]

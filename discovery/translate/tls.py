@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from discovery.wire.envoy import DownstreamTlsContext, UpstreamTlsContext, pack
+from discovery.wire.envoy import DownstreamTlsContext, Message, UpstreamTlsContext, pack
 
 __all__ = [
     "ALPN_IN_MESH",
@@ -123,15 +123,15 @@ def downstream_mtls(
 
 def upstream_mtls(
     *,
-    sni: str,
     alpn: Sequence[str],
     sans: list[dict[str, Any]],
     files: FileCertificates = ("", "", ""),
     params: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """A transport socket that speaks mutual TLS of the mesh to an upstream."""
+) -> Message:
+    """``UpstreamTlsContext`` of mutual TLS of the mesh, without a server name."""
     common = _mesh_context(files, sans, alpn) | {"tls_params": params or tls_params()}
-    return tls_socket(UpstreamTlsContext(common_tls_context=common, sni=sni))
+    context: Message = UpstreamTlsContext(common_tls_context=common)
+    return context
 
 
 def tls_socket(context: Any) -> dict[str, Any]:

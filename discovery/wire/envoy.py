@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.base_pb2 import Metadata, Node
+from envoy.config.core.v3.base_pb2 import Metadata, Node, TransportSocket
+from envoy.config.core.v3.config_source_pb2 import ConfigSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
@@ -52,6 +53,7 @@ from envoy.service.discovery.v3.discovery_pb2 import (
 )
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from udpa.type.v1.typed_struct_pb2 import TypedStruct
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "CaresDnsResolverConfig",
     "Cluster",
     "ClusterLoadAssignment",
+    "ConfigSource",
     "Cors",
     "DeltaDiscoveryRequest",
     "DeltaDiscoveryResponse",
@@ -75,6 +78,7 @@ __all__ = [
     "HttpInspector",
     "HttpProtocolOptions",
     "LbEndpoint",
+    "ListValue",
     "Listener",
     "LocalityLbEndpoints",
     "Message",
@@ -92,12 +96,15 @@ __all__ = [
     "RouteCorsPolicy",
     "Router",
     "Secret",
+    "Struct",
     "TcpProxy",
     "TlsInspector",
+    "TransportSocket",
     "TypedExtensionConfig",
     "TypedStruct",
     "UpstreamTlsContext",
     "UuidRequestIdConfig",
+    "Value",
     "VirtualHost",
     "pack",
     "serialize",

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from discovery.engine import Database, query
-from discovery.mesh.destination_rules import PolicyOf, policy_of
+from discovery.mesh.destination_rules import PolicyOf, RuleSources, policy_of
 from discovery.mesh.endpoints import ServicePort, endpoints, service_accounts
 from discovery.mesh.peer_authentication import namespace_mtls
 from discovery.mesh.services import service
 from discovery.mesh.settings import ClusterSettings, cluster_settings, mesh_locality
-from discovery.registry.service import Port, Resolution, Service
+from discovery.registry.service import Port, Protocol, Resolution, Service
 from discovery.schema.destination_rule import HTTPSettings, SimpleLB, TrafficPolicy
 from discovery.schema.peer_authentication import MutualTLSMode
 from discovery.translate.clusters.key import ClusterProxy, OutboundClusterKey
 from discovery.translate.clusters.policy import apply_policy, circuit_breakers, http_protocol_options, speaks_http2
-from discovery.translate.clusters.transport import Peer, apply_transport, effective_tls, upstream_names
-from discovery.translate.endpoints.load_assignment import AssignmentKey, assignment_message
-from discovery.translate.endpoints.locality import balances_localities
-from discovery.translate.metadata import config_path, istio_metadata
-from discovery.wire.envoy import CaresDnsResolverConfig, Cluster, pack
+from discovery.translate.clusters.transport import Peer, effective_tls, transport_bytes, upstream_names
+from discovery.translate.endpoints.load_assignment import AssignmentKey, assignment_bytes
+from discovery.translate.locality import balances_localities
+from discovery.translate.metadata import config_path, istio_metadata_bytes
+from discovery.wire.envoy import CaresDnsResolverConfig, Cluster, ConfigSource, pack, serialize
 from discovery.wire.names import outbound_cluster as cluster_name
-from discovery.wire.resource import Resource, resource
+from discovery.wire.protowire import bytes_field, string_field
+from discovery.wire.resource import Resource, content_version
 from discovery.wire.type_urls import CLUSTER
 
-__all__ = ["DNS_TYPES", "cluster_type", "outbound_cluster"]
+__all__ = ["cluster_type", "outbound_cluster"]
 
-DNS_TYPES: Final = frozenset({Resolution.DNS_LB, Resolution.DNS_ROUND_ROBIN_LB})
-_ADS: Final = {"ads": {}, "initial_fetch_timeout": {}, "resource_api_version": "V3"}
+_DNS_TYPES: Final = frozenset({Resolution.DNS_LB.value, Resolution.DNS_ROUND_ROBIN_LB.value})
+_FIELDS: Final = Cluster.DESCRIPTOR.fields_by_name
+_EDS_FIELD: Final = _FIELDS["eds_cluster_config"].number
+_METADATA_FIELD: Final = _FIELDS["metadata"].number
+_ALT_STAT_NAME_FIELD: Final = _FIELDS["alt_stat_name"].number
+_LOAD_ASSIGNMENT_FIELD: Final = _FIELDS["load_assignment"].number
+_EDS_SOURCE: Final = bytes_field(
+    1, serialize(ConfigSource(ads={}, initial_fetch_timeout={}, resource_api_version="V3"))
+)
 _CARES: Final = {
     "name": "envoy.network.dns_resolver.cares",
     "typed_config": pack(CaresDnsResolverConfig(udp_max_queries={"value": 100})),
@@ -45,87 +53,67 @@ def cluster_type(found: Service, proxy: ClusterProxy, policy: TrafficPolicy | No
     return str(found.resolution.value)
 
 
+class _Shape(NamedTuple):
+    """What a cluster has besides names: all clusters of a mesh without rules have a handful of shapes."""
+
+    type: str
+    protocol: Protocol
+    number: int  # of the port; 0 where no rule can ask for it
+    subset: str
+    rule: RuleSources
+    port_override: int
+    ipv4: bool
+    ipv6: bool
+    balances: bool
+
+
 @query
-def outbound_cluster(db: Database, key: OutboundClusterKey) -> Resource | None:
-    """The cluster; None where it cannot be: no such port, or a DNS cluster without endpoints."""
-    found = service(db, key.service)
-    port = found.port(key.port) if found is not None else None
-    if found is None or port is None:
-        return None
+def _shape(db: Database, shape: _Shape) -> bytes:
+    """The fields of ``Cluster`` that do not name it."""
     settings = cluster_settings(db, None)
-    policy = policy_of(db, PolicyOf(key.rule, key.port, key.subset))
-    name = cluster_name(key.service.host, key.port, key.subset)
+    port = Port("", shape.number, shape.protocol)
+    policy = policy_of(db, PolicyOf(shape.rule, shape.number, shape.subset))
     fields: dict[str, Any] = {
-        "name": name,
-        "alt_stat_name": name + ";",
-        "type": cluster_type(found, key.proxy, policy),
+        "type": shape.type,
         "connect_timeout": settings.connect_timeout,
-        "lb_policy": "LEAST_REQUEST",
+        "lb_policy": "CLUSTER_PROVIDED" if shape.type == "ORIGINAL_DST" else "LEAST_REQUEST",
         "circuit_breakers": circuit_breakers(None),
         "common_lb_config": {},
-        "metadata": _metadata(key, found),
     }
-    if not _discovery(db, key, found, fields, settings):
-        return None
+    if shape.port_override:
+        fields["original_dst_lb_config"] = {"upstream_port_override": {"value": shape.port_override}}
+    if shape.type in _DNS_TYPES:
+        _resolve_names(fields, shape, settings)
     if settings.tcp_keepalive is not None:
         _mesh_keepalive(fields, settings)
     if policy is not None:
         apply_policy(fields, policy, port)
-    _secure(db, key, found, port, policy, fields, settings)
-    if key.proxy.locality and balances_localities(policy, mesh_locality(db, None)):
+    if shape.balances and balances_localities(policy, mesh_locality(db, None)):
         fields["common_lb_config"]["locality_weighted_lb_config"] = {}
-    return resource(CLUSTER, name, Cluster(**fields))
+    options = http_protocol_options(
+        port,
+        policy.connection_pool if policy is not None else None,
+        upgrade=settings.http2_upgrade,
+        outlier=policy.outlier_detection if policy is not None else None,
+        names=upstream_names(policy.tls if policy is not None else None),
+    )
+    if options is not None:
+        fields["typed_extension_protocol_options"] = options
+    return serialize(Cluster(**fields))
 
 
-def _metadata(key: OutboundClusterKey, found: Service) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "services": [{"host": found.ref.host, "name": found.name, "namespace": found.ref.namespace}]
-    }
-    if key.rule:
-        values["config"] = config_path(key.rule[0])
-    if key.subset:
-        values["subset"] = key.subset
-    if found.external:
-        values["external"] = True
-    return istio_metadata(values)
+def _resolve_names(fields: dict[str, Any], shape: _Shape, settings: ClusterSettings) -> None:
+    fields["dns_lookup_family"] = _dns_family(shape)
+    fields["dns_refresh_rate"] = settings.dns_refresh_rate
+    fields["dns_jitter"] = timedelta(milliseconds=100)
+    fields["respect_dns_ttl"] = True
+    fields["typed_dns_resolver_config"] = _CARES
 
 
-def _discovery(
-    db: Database, key: OutboundClusterKey, found: Service, fields: dict[str, Any], settings: ClusterSettings
-) -> bool:
-    """How endpoints are found; False when the cluster would have none for ever."""
-    kind = fields["type"]
-    if kind == "EDS":
-        fields["eds_cluster_config"] = {"service_name": fields["name"], "eds_config": _ADS}
-    elif kind == "ORIGINAL_DST":
-        fields["lb_policy"] = "CLUSTER_PROVIDED"
-        port = found.port(key.port)
-        if port is not None and port.target_port and port.target_port != port.number:
-            fields["original_dst_lb_config"] = {"upstream_port_override": {"value": port.target_port}}
-    else:
-        assignment = AssignmentKey(
-            service=key.service,
-            port=key.port,
-            subset=key.subset,
-            rule=key.rule,
-            locality=key.proxy.locality,
-        )
-        inline = assignment_message(db, assignment)
-        if inline is None:
-            return False
-        fields["load_assignment"] = inline
-        fields["dns_lookup_family"] = _dns_family(key.proxy)
-        fields["dns_refresh_rate"] = settings.dns_refresh_rate
-        fields["dns_jitter"] = timedelta(milliseconds=100)
-        fields["respect_dns_ttl"] = True
-        fields["typed_dns_resolver_config"] = _CARES
-    return True
-
-
-def _dns_family(proxy: ClusterProxy) -> str:
-    if proxy.ipv4 and proxy.ipv6:
+def _dns_family(shape: _Shape) -> str:
+    if shape.ipv4 and shape.ipv6:
         return "ALL"
-    return "V6_ONLY" if proxy.ipv6 else "V4_ONLY"
+    return "V6_ONLY" if shape.ipv6 else "V4_ONLY"
 
 
 def _mesh_keepalive(fields: dict[str, Any], settings: ClusterSettings) -> None:
@@ -140,28 +128,76 @@ def _mesh_keepalive(fields: dict[str, Any], settings: ClusterSettings) -> None:
     fields["upstream_connection_options"] = {"tcp_keepalive": options}
 
 
-def _peer_mode(db: Database, found: Service, key: OutboundClusterKey) -> MutualTLSMode:
-    """What callers should expect: of headless services the endpoints themselves say."""
-    if found.resolution is Resolution.PASSTHROUGH:
-        known = endpoints(db, ServicePort(key.service, key.port))
-        if not known or any(endpoint.tls_mode != "istio" for endpoint in known):
-            return MutualTLSMode.DISABLE
-    return namespace_mtls(db, found.ref.namespace)
+@query
+def outbound_cluster(db: Database, key: OutboundClusterKey) -> Resource | None:
+    """The cluster; None where it cannot be: no such port, or a DNS cluster without endpoints."""
+    found = service(db, key.service)
+    port = found.port(key.port) if found is not None else None
+    if found is None or port is None:
+        return None
+    policy = policy_of(db, PolicyOf(key.rule, key.port, key.subset))
+    name = cluster_name(key.service.host, key.port, key.subset)
+    kind = cluster_type(found, key.proxy, policy)
+    endpoints_field = _endpoints_field(db, key, kind, name)
+    if endpoints_field is None:
+        return None
+    ruled = policy is not None
+    shape = _Shape(
+        type=kind,
+        protocol=port.protocol,
+        number=port.number if ruled else 0,
+        subset=key.subset if ruled else "",
+        rule=key.rule if ruled else (),
+        port_override=port.target_port if kind == "ORIGINAL_DST" and port.target_port != port.number else 0,
+        ipv4=key.proxy.ipv4,
+        ipv6=key.proxy.ipv6,
+        balances=bool(key.proxy.locality),
+    )
+    peer = _peer(db, key, found, port, policy)
+    value = (
+        string_field(1, name)
+        + _shape(db, shape)
+        + endpoints_field
+        + transport_bytes(effective_tls(policy.tls if policy is not None else None, peer), peer)
+        + bytes_field(_METADATA_FIELD, istio_metadata_bytes(_metadata(key, found)))
+        + string_field(_ALT_STAT_NAME_FIELD, name + ";")
+    )
+    return Resource(name, content_version(value), CLUSTER, value)
 
 
-def _secure(  # noqa: PLR0913 - one step of the query above, which has gathered these
-    db: Database,
-    key: OutboundClusterKey,
-    found: Service,
-    port: Port,
-    policy: TrafficPolicy | None,
-    fields: dict[str, Any],
-    settings: ClusterSettings,
-) -> None:
-    """Transport sockets and HTTP protocol options, which depend on each other through ALPN and SNI."""
+def _metadata(key: OutboundClusterKey, found: Service) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "services": [{"host": found.ref.host, "name": found.name, "namespace": found.ref.namespace}]
+    }
+    if key.rule:
+        values["config"] = config_path(key.rule[0])
+    if key.subset:
+        values["subset"] = key.subset
+    if found.external:
+        values["external"] = True
+    return values
+
+
+def _endpoints_field(db: Database, key: OutboundClusterKey, kind: str, name: str) -> bytes | None:
+    """Where the endpoints are: by EDS, inline, or nowhere; None when an inline cluster would have none for ever."""
+    if kind == "EDS":
+        return bytes_field(_EDS_FIELD, _EDS_SOURCE + string_field(2, name))
+    if kind not in _DNS_TYPES:
+        return b""
+    inline = assignment_bytes(
+        db,
+        AssignmentKey(
+            service=key.service, port=key.port, subset=key.subset, rule=key.rule, locality=key.proxy.locality
+        ),
+    )
+    return bytes_field(_LOAD_ASSIGNMENT_FIELD, inline) if inline else None
+
+
+def _peer(db: Database, key: OutboundClusterKey, found: Service, port: Port, policy: TrafficPolicy | None) -> Peer:
     pool = policy.connection_pool if policy is not None else None
     http = (pool.http if pool is not None else None) or HTTPSettings()
-    peer = Peer(
+    settings = cluster_settings(db, None)
+    return Peer(
         service=found,
         port=port,
         subset=key.subset,
@@ -171,14 +207,12 @@ def _secure(  # noqa: PLR0913 - one step of the query above, which has gathered 
         http2=speaks_http2(port, http, upgrade=settings.http2_upgrade),
         client_certificates=key.proxy.client_certificates,
     )
-    effective = effective_tls(policy.tls if policy is not None else None, peer)
-    apply_transport(fields, effective, peer)
-    options = http_protocol_options(
-        port,
-        pool,
-        upgrade=settings.http2_upgrade,
-        outlier=policy.outlier_detection if policy is not None else None,
-        names=upstream_names(effective),
-    )
-    if options is not None:
-        fields["typed_extension_protocol_options"] = options
+
+
+def _peer_mode(db: Database, found: Service, key: OutboundClusterKey) -> MutualTLSMode:
+    """What callers should expect: of headless services the endpoints themselves say."""
+    if found.resolution is Resolution.PASSTHROUGH:
+        known = endpoints(db, ServicePort(key.service, key.port))
+        if not known or any(endpoint.tls_mode != "istio" for endpoint in known):
+            return MutualTLSMode.DISABLE
+    return namespace_mtls(db, found.ref.namespace)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import msgspec
 
@@ -17,19 +16,19 @@ from discovery.registry.service import ServiceRef
 from discovery.schema.destination_rule import ClientTLSMode, TrafficPolicy
 from discovery.schema.peer_authentication import MutualTLSMode
 from discovery.translate.endpoints.lb_endpoint import encode_endpoint, endpoint_facts
-from discovery.translate.endpoints.locality import (
+from discovery.translate.locality import (
     LocalityShare,
     balances_localities,
     effective_setting,
     share_localities,
 )
-from discovery.wire.envoy import ClusterLoadAssignment, LocalityLbEndpoints, serialize
+from discovery.wire.envoy import LocalityLbEndpoints, serialize
 from discovery.wire.names import outbound_cluster
 from discovery.wire.protowire import bytes_field, string_field
 from discovery.wire.resource import Resource, content_version
 from discovery.wire.type_urls import ENDPOINT
 
-__all__ = ["AssignmentKey", "assignment_message", "empty_assignment", "load_assignment"]
+__all__ = ["AssignmentKey", "assignment_bytes", "empty_assignment", "load_assignment"]
 
 
 class AssignmentKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
@@ -56,13 +55,10 @@ def load_assignment(db: Database, key: AssignmentKey) -> Resource:
     return Resource(name, content_version(value), ENDPOINT, value)
 
 
-def assignment_message(db: Database, key: AssignmentKey) -> Any:
-    """The endpoints as a message, for clusters that hold them inline; None when there are none."""
+def assignment_bytes(db: Database, key: AssignmentKey) -> bytes:
+    """The serialised message, for clusters that hold their endpoints inline; empty when there are none."""
     localities = _localities(db, key)
-    if not localities:
-        return None
-    name = outbound_cluster(key.service.host, key.port, key.subset)
-    return ClusterLoadAssignment.FromString(string_field(1, name) + localities)
+    return string_field(1, outbound_cluster(key.service.host, key.port, key.subset)) + localities if localities else b""
 
 
 def _localities(db: Database, key: AssignmentKey) -> bytes:
