@@ -9,7 +9,7 @@ that pump has to say itself goes into ``Outbox``, which never blocks and is boun
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -23,6 +23,7 @@ from agent.xds_proxy.metrics import RelayMetrics
 from agent.xds_proxy.relay import Consume, Deliver, Drop, Health, Relay
 from agent.xds_proxy.upstream import EndOfStream, UpstreamStream, open_stream
 from discovery.runtime.logs import get_logger
+from discovery.runtime.race import first_of
 
 __all__ = ["Downstream", "Session"]
 
@@ -84,7 +85,7 @@ class Session:
 
         Cancellation: both streams are closed.
         """
-        return await _first_of(self._until_dismissed(), self._join(options, now, admitted))
+        return await first_of(self._until_dismissed(), self._join(options, now, admitted))
 
     async def _until_dismissed(self) -> End:
         await self._dismissed.wait()
@@ -97,7 +98,7 @@ class Session:
         try:
             async with open_stream(options, self.form, now=now) as upstream:
                 log.info("connected to the control plane", address=options.address, form=self.form.name)
-                return await _first_of(self._responses(upstream), self._requests(upstream), self._words(upstream))
+                return await first_of(self._responses(upstream), self._requests(upstream), self._words(upstream))
         except EndOfStream as over:
             return over.end
 
@@ -176,13 +177,3 @@ class Session:
 
 def _warn_slow(type_url: str) -> None:
     log.warning("Envoy has not taken a response yet", type=type_url, waited_s=SLOW_SEND_S)
-
-
-async def _first_of(*parts: Coroutine[None, None, End]) -> End:
-    """Run all until one returns, cancel the others; of several that return at once the first named counts."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(part) for part in parts]
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-    return next(task.result() for task in tasks if task in done)
