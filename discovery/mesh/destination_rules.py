@@ -32,6 +32,7 @@ __all__ = [
     "MergedDestinationRule",
     "PolicyFor",
     "PolicyOf",
+    "RuleFinder",
     "RuleFor",
     "RuleSources",
     "destination_rule",
@@ -188,22 +189,38 @@ def _by_host(rules: Mapping[str, tuple[_Candidate, ...]]) -> _HostIndex:
     return _HostIndex(rules, tuple(wildcards))
 
 
+class RuleFinder:
+    """Looks up many services for one client; for use inside one run of a query."""
+
+    def __init__(self, db: Database, client_namespace: str, labels: Labels = ()) -> None:
+        self._db = db
+        self._client = client_namespace
+        self._labels = labels
+        self._exported: dict[str, _HostIndex] = {}
+        if client_namespace:
+            root = _root_namespace(db, None)
+            own = _rules(db, client_namespace)
+            # In the root namespace a rule may be meant for all; only one private to it is surely meant for its proxies.
+            self._own = own.private if client_namespace == root else own.all
+            self._root = _rules(db, root).exported
+
+    def find(self, service: ServiceRef) -> RuleSources:
+        """The rule that governs a service; empty when none does."""
+        if not self._client:
+            return ()
+        host, owner = service
+        theirs = self._exported.get(owner)
+        if theirs is None:
+            theirs = self._exported[owner] = _rules(self._db, owner).exported
+        for index, labels in ((self._own, self._labels), (theirs, ()), (self._root, ())):
+            if index.by_host and (found := _chosen(index.closest(host), self._client, labels)):
+                return found
+        return ()
+
+
 def find_rule(db: Database, asked: RuleFor) -> RuleSources:
     """The rule that governs a service for a client; empty when none does. For use inside a query of one's own."""
-    client, (host, owner) = asked.client_namespace, asked.service
-    if not client:
-        return ()
-    root = _root_namespace(db, None)
-    own = _rules(db, client)
-    # In the root namespace a rule may be meant for all; only what is private to it is surely meant for its own proxies.
-    found = _chosen((own.private if client == root else own.all).closest(host), client, asked.labels)
-    if found:
-        return found
-    for namespace in (owner, root):
-        found = _chosen(_rules(db, namespace).exported.closest(host), client, ())
-        if found:
-            return found
-    return ()
+    return RuleFinder(db, asked.client_namespace, asked.labels).find(asked.service)
 
 
 def _chosen(candidates: Iterable[_Candidate], client: str, labels: Labels) -> RuleSources:
