@@ -1,0 +1,74 @@
+"""Requests of both protocol variants as one neutral value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from discovery.wire.envoy import DeltaDiscoveryRequest, DiscoveryRequest, Node
+
+__all__ = ["ERROR_CHARS", "Request", "RequestError", "parse_delta", "parse_sotw"]
+
+ERROR_CHARS = 2048  # of a client's error text that are kept; Envoy quotes whole resources in it
+_NO_VERSIONS: Mapping[str, str] = {}
+
+
+class RequestError(ValueError):
+    """The bytes are not the request that the method takes."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client says in one message.
+
+    ``names`` is the whole subscription and comes from state-of-the-world clients; delta clients leave it None and tell
+    what changes: ``subscribe``, ``unsubscribe``, and on the first message of a stream what they still hold.
+    """
+
+    type_url: str
+    nonce: str = ""
+    error: str | None = None  # why the client rejected the response of this nonce; None: it did not
+    names: frozenset[str] | None = None
+    subscribe: frozenset[str] = frozenset()
+    unsubscribe: frozenset[str] = frozenset()
+    known: Mapping[str, str] = _NO_VERSIONS  # initial_resource_versions: name -> version
+
+
+def parse_delta(raw: bytes) -> tuple[Request, Node]:
+    """Read a ``DeltaDiscoveryRequest``; the node is empty when the message has none.
+
+    Raises:
+        RequestError: it is none.
+    """
+    try:
+        message = DeltaDiscoveryRequest.FromString(raw)
+    except Exception as error:
+        raise RequestError(f"no DeltaDiscoveryRequest: {error}") from error
+    request = Request(
+        type_url=message.type_url,
+        nonce=message.response_nonce,
+        error=message.error_detail.message[:ERROR_CHARS] if message.HasField("error_detail") else None,
+        subscribe=frozenset(message.resource_names_subscribe),
+        unsubscribe=frozenset(message.resource_names_unsubscribe),
+        known=dict(message.initial_resource_versions),
+    )
+    return request, message.node
+
+
+def parse_sotw(raw: bytes) -> tuple[Request, Node]:
+    """Read a ``DiscoveryRequest``; the node is empty when the message has none.
+
+    Raises:
+        RequestError: it is none.
+    """
+    try:
+        message = DiscoveryRequest.FromString(raw)
+    except Exception as error:
+        raise RequestError(f"no DiscoveryRequest: {error}") from error
+    request = Request(
+        type_url=message.type_url,
+        nonce=message.response_nonce,
+        error=message.error_detail.message[:ERROR_CHARS] if message.HasField("error_detail") else None,
+        names=frozenset(message.resource_names),
+    )
+    return request, message.node
