@@ -158,9 +158,9 @@ async def test_every_intermediate_is_an_element_and_the_roots_are_one(tmp_path: 
 
 async def test_client_certificate_through_the_front(tmp_path: Path) -> None:
     """A workload without a token renews with the certificate it has, long chain or short."""
-    chain_pem = leaf(CA).chain_pem() + CA.certificate_pem() * 16
+    chain_pem = leaf(CA).chain_pem() + CA.certificate_pem() * 32
     header = f'Hash=ab;Chain="{quote(chain_pem, safe="")}";URI={spiffe()}'
-    assert len(header) > 8192
+    assert len(header) > 16384
     async with _serving(tmp_path, Listener.FRONT) as client:
         chain = await client.ask(CertificateRequest(csr=CSR), ((XFCC, header),))
     assert describe(pem.load_certificates(chain[0].encode(), where="leaf")[0]).names == (str(spiffe()),)
@@ -285,7 +285,7 @@ async def test_real_front_tells_of_verified_certificates_only(tmp_path: Path) ->
         async with Front(
             binary=binary, host="127.0.0.1", port=0, upstream_path=upstream, certificate=lambda: serving
         ) as front:
-            chain_pem = pair.chain_pem() + ca.certificate_pem() * 8
+            chain_pem = pair.chain_pem() + ca.certificate_pem() * 40
             proven = grpc.ssl_channel_credentials(ca.roots.to_pem(), pair.key_pem(), chain_pem)
             nobody = grpc.ssl_channel_credentials(ca.roots.to_pem())
             options = (("grpc.ssl_target_name_override", "istiod"),)
