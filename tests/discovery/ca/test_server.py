@@ -285,7 +285,7 @@ async def test_real_front_tells_of_verified_certificates_only(tmp_path: Path) ->
         async with Front(
             binary=binary, host="127.0.0.1", port=0, upstream_path=upstream, certificate=lambda: serving
         ) as front:
-            chain_pem = pair.chain_pem() + ca.certificate_pem() * 40
+            chain_pem = pair.chain_pem() + ca.certificate_pem() * 8
             proven = grpc.ssl_channel_credentials(ca.roots.to_pem(), pair.key_pem(), chain_pem)
             nobody = grpc.ssl_channel_credentials(ca.roots.to_pem())
             options = (("grpc.ssl_target_name_override", "istiod"),)
