@@ -38,7 +38,7 @@ def _network(text: str) -> x509.IPAddress:
         (_ip("::1"), _network("10.1.0.0/16"), False),
     ],
 )
-def test_subtrees(name: x509.GeneralName, tree: x509.GeneralName, inside: bool) -> None:  # noqa: FBT001 - a table
+def test_subtrees(name: x509.GeneralName, tree: x509.GeneralName, inside: bool) -> None:
     """A permitted subtree lets in what an excluded one keeps out."""
     certificate = issue("leaf", ("root", key("root")), [(x509.SubjectAlternativeName([name]), True)])
     assert (broken_constraint(certificate, x509.NameConstraints([tree], None)) == "") is inside

@@ -133,7 +133,7 @@ def test_vanished_directory_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("restart", [True, False])
-def test_own_root_is_renewed_before_its_end(tmp_path: Path, restart: bool) -> None:  # noqa: FBT001 - a table
+def test_own_root_is_renewed_before_its_end(tmp_path: Path, restart: bool) -> None:
     """With a fifth of its life left: same key, both roots trusted, old leaves and new ones verify with either."""
     roots = _open(tmp_path)
     old = roots.current
