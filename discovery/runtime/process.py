@@ -7,7 +7,9 @@ may follow what is decided in ``process_lifecycle``; here it is only done.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import signal
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -35,7 +37,11 @@ class Output(StrEnum):
 
 
 class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run. ``argv[0]`` is the program; ``env`` None means ours; ``grace_s``: from SIGTERM to SIGKILL."""
+    """What to run. ``argv[0]`` is the program; ``env`` None means ours; ``grace_s``: from SIGTERM to SIGKILL.
+
+    ``outlives_us``: whether it may go on when this process is killed. Otherwise the kernel kills it then, on Linux with
+    util-linux (``setpriv``); a listener left behind would take half of its successor's connections.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -43,6 +49,7 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str | None = None
     output: Output = Output.INHERIT
     grace_s: float = 5.0
+    outlives_us: bool = False
 
 
 class SpawnError(RuntimeError):
@@ -106,9 +113,10 @@ class Process:
         target = pipe[self._spec.output]
         following = advance(self._state, ProcessEvent.SPAWNED)
         try:
+            argv = _command(self._spec)
             self._transport, _ = await asyncio.get_running_loop().subprocess_exec(
                 lambda: _Watch(self._on_line, self._on_exit),
-                *self._spec.argv,
+                *argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=target,
                 stderr=target,
@@ -194,6 +202,21 @@ class Process:
         # member the call fails; only a wrap of all process ids within this moment could fool it.
         _signal_group(transport.get_pid(), signal.SIGKILL)
         self._ended.set()
+
+
+def _command(spec: ProcessSpec) -> tuple[str, ...]:
+    """What is really executed; the wrapper replaces itself by the program, so process id and signals are its own.
+
+    Raises:
+        FileNotFoundError, PermissionError: there is no such program; the wrapper would only give an odd exit status.
+    """
+    program = spec.argv[0]
+    if shutil.which(program) is None:
+        kind = PermissionError if os.path.exists(program) else FileNotFoundError
+        reason = errno.EACCES if kind is PermissionError else errno.ENOENT
+        raise kind(reason, os.strerror(reason), program)
+    wrapper = None if spec.outlives_us else shutil.which("setpriv")
+    return spec.argv if wrapper is None else (wrapper, "--pdeathsig", "KILL", "--", *spec.argv)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

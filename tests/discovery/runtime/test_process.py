@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -142,6 +143,39 @@ async def test_a_missing_program_is_a_clear_error() -> None:
         await process.start()
     assert process.state is ProcessState.FAILED
     assert await process.stop() is None
+
+
+async def test_a_program_that_may_not_run_is_a_clear_error(tmp_path: Path) -> None:
+    """A file without the right to execute is named as such."""
+    (tmp_path / "envoy").write_text("")
+    with pytest.raises(SpawnError, match="Permission denied"):
+        await Process(ProcessSpec(name="envoy", argv=(str(tmp_path / "envoy"),))).start()
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs util-linux")
+async def test_a_child_does_not_outlive_a_parent_that_was_killed() -> None:
+    """SIGKILL gives the parent no chance to clean up; the kernel does it."""
+    script = (
+        "import asyncio, sys; from discovery.runtime.process import *\n"
+        "async def main():\n"
+        "    child = Process(ProcessSpec(name='child', argv=('/bin/sleep', '60')))\n"
+        "    await child.start(); print(child.pid, flush=True); await child.wait()\n"
+        "asyncio.run(main())"
+    )
+    lines = Lines()
+    spec = ProcessSpec(name="parent", argv=(sys.executable, "-c", script), output=Output.LINES)
+    process = Process(spec, sink=lines)
+    await process.start()
+    await lines.wait_for(1)
+    child = int(lines.seen[0][1])
+    process.kill()
+    await process.wait()
+    for _ in range(200):
+        if not _alive(child):
+            break
+        await asyncio.sleep(0.01)
+    assert not _alive(child)
+    process.kill_now()
 
 
 async def test_a_process_starts_once() -> None:
