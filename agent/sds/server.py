@@ -106,9 +106,8 @@ class SdsServer:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if self._server is None:
-            raise RuntimeError("sds: run() before it was entered")
-        await self._server.wait_for_termination()
+        # not wait_for_termination(): cancelled, it cancels gRPC's own future, and stop() then fails on that
+        await asyncio.Event().wait()
 
     async def _stream_secrets(self, _requests: object, context: _Context) -> None:
         session = _Session(self, context)

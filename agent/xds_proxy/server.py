@@ -109,9 +109,8 @@ class XdsProxy:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if self._server is None:
-            raise RuntimeError("xds proxy: run() before it was entered")
-        await self._server.wait_for_termination()
+        # not wait_for_termination(): cancelled, it cancels gRPC's own future, and stop() then fails on that
+        await asyncio.Event().wait()
 
     def report_health(self, health: Health) -> None:
         """Remember the workload's health and tell the control plane; a repeated state is not told again."""

@@ -30,9 +30,9 @@ class FakeStream:
         self._context = context
         self._end: asyncio.Future[tuple[grpc.StatusCode, str]] = asyncio.get_running_loop().create_future()
 
-    async def read(self) -> DiscoveryRequest | DeltaDiscoveryRequest:
+    async def read(self, *, within_s: float = 5) -> DiscoveryRequest | DeltaDiscoveryRequest:
         """The next request, decoded by the generated classes."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(within_s):
             data = await self._context.read()
         kind = DeltaDiscoveryRequest if self.rpc.startswith("Delta") else DiscoveryRequest
         self.requests += 1

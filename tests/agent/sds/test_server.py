@@ -20,6 +20,7 @@ from agent.sds.resources import KeyCertificate, KeyProvider, Roots, SecretValue
 from agent.sds.secrets import SecretOptions, Secrets
 from agent.sds.server import SdsServer, SdsServerOptions
 from discovery.runtime.clock import SystemClock
+from discovery.runtime.supervise import run_all
 from discovery.wire import type_urls
 from discovery.wire.envoy import DiscoveryRequest, Secret
 from tests.kit.fake_envoy import SDS, DownstreamClient
@@ -271,6 +272,16 @@ async def test_other_methods_are_unimplemented(bench: Bench, rpc: str) -> None:
     """Only the state-of-the-world stream is served."""
     async with bench.envoy(rpc) as envoy:
         assert (await envoy.status())[0] == "UNIMPLEMENTED"
+
+
+async def test_runs_until_told_and_stops_cleanly(tmp_path: Path) -> None:
+    """Under the supervisor secrets and server start, are cancelled, and leave without an error and a socket."""
+    until_told = asyncio.Event()
+    secrets = Secrets(SecretOptions(), signer=None, clock=SystemClock(), metrics=SecretMetrics())
+    server = SdsServer(SdsServerOptions(socket=tmp_path / "socket"), secrets, clock=SystemClock())
+    asyncio.get_running_loop().call_later(0.02, until_told.set)
+    await run_all([secrets, server], until=until_told)
+    assert not (tmp_path / "socket").exists()
 
 
 async def test_versions_and_nonces_differ(bench: Bench) -> None:

@@ -17,6 +17,7 @@ from agent.xds_proxy.metrics import RelayMetrics
 from agent.xds_proxy.relay import Health
 from agent.xds_proxy.server import XdsProxy, XdsProxyOptions
 from discovery.runtime.clock import SystemClock
+from discovery.runtime.supervise import run_all
 from discovery.wire import type_urls
 from tests.kit.fake_envoy import DownstreamClient
 from tests.kit.fake_istiod import FakeIstiod, delta_response, sotw_response
@@ -262,6 +263,18 @@ async def test_missing_root_stops_the_start(tmp_path: Path) -> None:
     )
     with pytest.raises(DialError, match=r"root\.pem"):
         await XdsProxy(options, clock=SystemClock(), metrics=RelayMetrics()).__aenter__()
+
+
+async def test_runs_until_told_and_stops_cleanly(tmp_path: Path) -> None:
+    """Under the supervisor the service starts, is cancelled, and leaves without an error and without its socket."""
+    until_told = asyncio.Event()
+    upstream = UpstreamOptions(address="127.0.0.1:1", tls=False)
+    proxy = XdsProxy(
+        XdsProxyOptions(socket=tmp_path / "XDS", upstream=upstream), clock=SystemClock(), metrics=RelayMetrics()
+    )
+    asyncio.get_running_loop().call_later(0.02, until_told.set)
+    await run_all([proxy], until=until_told)
+    assert not (tmp_path / "XDS").exists()
 
 
 async def test_stop_ends_the_stream_regularly(tmp_path: Path) -> None:
