@@ -78,7 +78,8 @@ def _shape(db: Database, shape: _Shape) -> bytes:
         "connect_timeout": settings.connect_timeout,
         "lb_policy": "CLUSTER_PROVIDED" if shape.type == "ORIGINAL_DST" else "LEAST_REQUEST",
         "circuit_breakers": circuit_breakers(None),
-        "common_lb_config": {},
+        # Unhealthy endpoints are sent, marked as such; Envoy must not fall back to them in panic.
+        "common_lb_config": {} if shape.type == "ORIGINAL_DST" else {"healthy_panic_threshold": {}},
     }
     if shape.port_override:
         fields["original_dst_lb_config"] = {"upstream_port_override": {"value": shape.port_override}}
