@@ -138,7 +138,7 @@ def _hcm(settings: FrontSettings) -> dict[str, Any]:
         "stream_idle_timeout": "0s",
         "use_remote_address": True,
         "forward_client_cert_details": "SANITIZE_SET",
-        "set_current_client_cert_details": {"subject": True, "uri": True, "dns": True, "cert": True, "chain": True},
+        "set_current_client_cert_details": {"subject": True, "uri": True, "dns": True, "chain": True},
         "http_filters": [
             {
                 "name": "envoy.filters.http.local_ratelimit",
