@@ -91,6 +91,10 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     workload_socket: Annotated[
         str, _V("WORKLOAD_IDENTITY_SOCKET_FILE", "File name of the SDS socket; another than socket: a foreign server.")
     ] = "socket"
+    ca_crl: Annotated[bool, _V("PILOT_ENABLE_CA_CRL", "Attach the revocation list if it is mounted.")] = True
+    kubernetes_host: Annotated[
+        str, _V("KUBERNETES_SERVICE_HOST", "Set in pods: written certificates may then be read by all.")
+    ] = ""
     compliance_policy: Annotated[str, _V("COMPLIANCE_POLICY", "fips-140-2, fips-140-3 or pqc.")] = ""
 
     status_port: Annotated[int, _V("ENVOY_STATUS_PORT", "Envoy's own health port.")] = 15021

@@ -49,13 +49,15 @@ def instance_ips(
 
     ``first`` comes from the platform (``INSTANCE_IP``) and may be empty; then the addresses of all interfaces that are
     up and not loopback, without link-local ones, without repetition, without those of ``excluded`` interfaces.
-    Nothing found gives both loopback addresses.
+    Nothing found gives both loopback addresses. If ``first`` is loopback, it stays alone: then several workloads share
+    one host, and the host's addresses belong to none of them.
     """
     interfaces = tuple(interfaces)
     banned = {_parse(text) for interface in interfaces if interface.name in excluded for text in interface.addresses}
     found: list[str] = []
     candidates = [_parse(first)] if first else []
-    for interface in interfaces:
+    alone = bool(candidates and candidates[0] and candidates[0].is_loopback)
+    for interface in () if alone else interfaces:
         if interface.up and not interface.loopback:
             candidates += [
                 address for text in interface.addresses if (address := _parse(text)) and not _link_local(address)

@@ -1,0 +1,299 @@
+"""The agent put together: the only place that constructs its parts and wires them.
+
+Order of a start: look at the host, plan, bind the status port, the SDS and the xDS socket, write the bootstrap, start
+Envoy. Whatever the reason of the end, everything is released in reverse, and no Envoy is left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from agent.bootstrap.addresses import instance_ips
+from agent.bootstrap.json_forms import split_address
+from agent.envoy.admin import EnvoyAdmin
+from agent.envoy.args import compliance_environment, split_log_level
+from agent.envoy.ending import DrainPolicy, Reason
+from agent.envoy.supervisor import EnvoySupervisor
+from agent.host import list_interfaces, resolve_udp, socket_answers
+from agent.identity import build_identity
+from agent.launch import Host, Launch, Paths, plan_launch
+from agent.settings import Settings, process_environ
+from agent.status.metrics import StatusMetrics
+from agent.status.readiness import EnvoyConfigured, EnvoyLive, Gate
+from agent.status.scrape import Scrape
+from agent.status.server import StatusRoutes
+from agent.upstreams import xds_upstream
+from agent.xds_proxy.metrics import RelayMetrics
+from agent.xds_proxy.server import XdsProxy, XdsProxyOptions
+from discovery.runtime.clock import Clock
+from discovery.runtime.envoy_binary import find_envoy, mentions
+from discovery.runtime.files import write_atomically
+from discovery.runtime.http import HttpServer
+from discovery.runtime.http_client import TcpTarget
+from discovery.runtime.logs import get_logger
+from discovery.runtime.metrics import render_metrics
+from discovery.runtime.process import Process, ProcessSpec
+from discovery.runtime.supervise import Service, run_all
+from discovery.wire.node import NodeType
+
+__all__ = ["StartError", "run_agent"]
+
+_LOG: Final = get_logger("default")
+_ISTIO_EXTENSION: Final = b"istio.workload.BootstrapExtension"
+_CREDENTIAL_SOCKET: Final = "./var/run/secrets/credential-uds/socket"
+_PROBE_S: Final = 1.0
+_RESOLVE_S: Final = 15.0
+
+
+class StartError(RuntimeError):
+    """The agent cannot start; the text says why and what to do."""
+
+
+class _OptionalService:
+    """A service without which the agent still does its main work: if it cannot bind, that is logged, not fatal."""
+
+    def __init__(self, inner: HttpServer) -> None:
+        self._inner = inner
+        self._bound = False
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._inner.__aenter__()
+            self._bound = True
+        except OSError as error:
+            _LOG.error("service is off: its port cannot be bound", service=self.name, reason=str(error))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bound:
+            await self._inner.__aexit__(kind, error, trace)
+
+    async def run(self) -> None:
+        if self._bound:
+            await self._inner.run()
+        await asyncio.get_running_loop().create_future()
+
+
+async def run_agent(settings: Settings, *, clock: Clock) -> None:
+    """Run one agent with its Envoy until Envoy has ended.
+
+    Raises:
+        StartError, MetadataError, EnvoyNotFoundError, UpstreamError, ValueError: it cannot start as told.
+        ExceptionGroup: a part failed, at the start or later; all others were released.
+    """
+    started_at = clock.monotonic()
+    for warning in settings.warnings:
+        _LOG.warning("setting ignored", reason=warning)
+    host = await _look_at_host(settings)
+    launch = plan_launch(settings, host)
+    _tell_plan(settings, launch)
+    over = asyncio.Event()
+    envoy = _supervisor(settings, launch, over=over)
+    services = _services(settings, host, launch, envoy, clock=clock, started_at=started_at)
+    with _bootstrap_file(settings, launch), _signals(envoy):
+        await run_all(services, until=over)
+
+
+def _tell_plan(settings: Settings, launch: Launch) -> None:
+    for warning in launch.bootstrap.warnings if launch.bootstrap else launch.node.warnings:
+        _LOG.warning("setting ignored", reason=warning)
+    if settings.env.bootstrap_template or settings.config.proxy_bootstrap_template_path:
+        _LOG.warning("bootstrap templates are not supported; use ISTIO_BOOTSTRAP_OVERRIDE or customConfigFile")
+    for item in split_log_level(settings.flags.proxy_log_level)[2]:
+        _LOG.warning("log level of Envoy ignored, want level or component:level", item=item)
+    if not settings.config.concurrency:
+        _LOG.warning("concurrency is not set: Envoy starts one worker for each CPU it sees")
+    _LOG.info(
+        "starting",
+        proxy=launch.node.id,
+        cluster=launch.node.cluster,
+        control_plane=settings.config.discovery_address,
+        argv=" ".join(launch.argv),
+    )
+
+
+async def _look_at_host(settings: Settings) -> Host:
+    env, paths = settings.env, Paths.of(settings)
+    excluded = settings.annotations.get("traffic.sidecar.istio.io/excludeInterfaces", "")
+    names = frozenset(name.strip() for name in excluded.split(",") if name.strip())
+    binary = find_envoy(_binary(settings))
+    foreign = await socket_answers(Path(paths.sds_socket), timeout_s=_PROBE_S)
+    if not foreign and env.workload_socket != "socket":
+        raise StartError(
+            f"WORKLOAD_IDENTITY_SOCKET_FILE={env.workload_socket}: nobody serves {paths.sds_socket}; "
+            "start that SDS server first, or unset the variable"
+        )
+    wants_extension = env.metadata_discovery or settings.node_environ.get("ISTIO_META_ENABLE_HBONE")
+    return Host(
+        ips=instance_ips(env.instance_ip, list_interfaces(), excluded=names),
+        envoy=str(binary),
+        istio_envoy=bool(wants_extension) and mentions(binary, _ISTIO_EXTENSION),
+        foreign_sds=foreign,
+        credential_socket=await socket_answers(Path(_CREDENTIAL_SOCKET), timeout_s=_PROBE_S),
+        config_override=_read_override(env.bootstrap_override, env.host_ip),
+        statsd_address=await _resolve_statsd(settings.config.statsd_udp_address),
+    )
+
+
+def _binary(settings: Settings) -> str:
+    """The path to insist on; the default path counts only if there is something."""
+    path = settings.config.binary_path
+    return path if settings.binary_is_chosen or Path(path).exists() else ""
+
+
+def _read_override(path: str, host_ip: str) -> str:
+    """The override file as JSON text; unreadable means none, as Envoy can start without it."""
+    if not path:
+        return ""
+    import yaml
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        address = f"[{host_ip}]" if ":" in host_ip else host_ip
+        text = text.replace("[$(HOST_IP)]", address).replace("$(HOST_IP)", address) if host_ip else text
+        return msgspec.json.encode(yaml.safe_load(text)).decode()
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
+        _LOG.warning("bootstrap override is left out: it cannot be read", file=path, reason=str(error))
+        return ""
+
+
+async def _resolve_statsd(address: str) -> str:
+    if not address:
+        return ""
+    try:
+        return await resolve_udp(*split_address(address), timeout_s=_RESOLVE_S)
+    except (OSError, TimeoutError) as error:
+        _LOG.error("statsd is left out: its address does not resolve", address=address, reason=str(error))
+        return ""
+
+
+def _supervisor(settings: Settings, launch: Launch, *, over: asyncio.Event) -> EnvoySupervisor:
+    config, env = settings.config, settings.env
+    environ = {**process_environ(), **compliance_environment(env.compliance_policy)}
+    policy = DrainPolicy(
+        inbound_only=settings.role is NodeType.SIDECAR,
+        wait_s=config.seconds(config.termination_drain_duration, default=5.0),
+        until_zero_connections=env.exit_on_zero_connections,
+        minimum_s=env.minimum_drain_s,
+    )
+    return EnvoySupervisor(
+        Process(ProcessSpec(name="envoy", argv=launch.argv, env=environ)),
+        _admin(settings, launch),
+        policy,
+        own_ports=(env.status_port, env.prometheus_port, env.secure_metrics_port, env.secure_merged_metrics_port),
+        over=over,
+    )
+
+
+def _admin(settings: Settings, launch: Launch) -> EnvoyAdmin:
+    return EnvoyAdmin(TcpTarget(launch.addresses.localhost, settings.config.proxy_admin_port))
+
+
+def _services(
+    settings: Settings, host: Host, launch: Launch, envoy: EnvoySupervisor, *, clock: Clock, started_at: float
+) -> Sequence[Service]:
+    """All parts in the order of their start."""
+    registry = CollectorRegistry()
+    ProcessCollector(namespace="istio_agent", registry=registry)
+    identity = build_identity(settings, launch.paths, foreign_sds=host.foreign_sds, clock=clock, registry=registry)
+    relay = XdsProxy(
+        XdsProxyOptions(
+            socket=Path(launch.paths.xds_socket),
+            upstream=xds_upstream(settings, exists=lambda path: Path(path).exists()),
+            max_streams=settings.env.max_streams,
+            max_request_bytes=settings.env.max_request_bytes,
+        ),
+        clock=clock,
+        metrics=RelayMetrics(registry),
+    )
+    services: list[Service] = [identity.secrets, identity.server, relay, envoy]
+    if settings.config.status_port:
+        metrics = StatusMetrics(registry)
+
+        def on_live() -> None:
+            metrics.startup_duration.set(clock.monotonic() - started_at)
+
+        admin = _admin(settings, launch)
+        checks = (
+            EnvoyConfigured(admin),
+            Gate("shutdown", lambda: "server is terminated" if envoy.ending else ""),
+            EnvoyLive(admin, on_pass=on_live),
+        )
+        scrape = Scrape(
+            metrics,
+            lambda: render_metrics(registry),
+            envoy=_envoy_metrics(settings, launch),
+            local_only=settings.env.metrics_localhost_only,
+        )
+        routes = StatusRoutes(checks, scrape, drain=envoy.drain, quit_agent=lambda: envoy.request_end(Reason.QUIT))
+        services.insert(0, _OptionalService(HttpServer("status", routes, port=settings.config.status_port)))
+    return services
+
+
+def _envoy_metrics(settings: Settings, launch: Launch) -> TcpTarget | None:
+    if not settings.env.merge_envoy_stats:
+        return None
+    port = settings.env.prometheus_port or settings.config.proxy_admin_port
+    return TcpTarget(launch.addresses.localhost, port)
+
+
+@contextmanager
+def _bootstrap_file(settings: Settings, launch: Launch) -> Iterator[None]:
+    """The bootstrap lies on disk while Envoy lives; a file that the user gave is not ours to touch."""
+    if launch.bootstrap is None:
+        yield
+        return
+    directory = Path(settings.config.config_path)
+    path = Path(launch.paths.bootstrap_file)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(path, launch.bootstrap.encode(), mode=0o600)
+        tracing = settings.config.tracing
+        if tracing is not None and tracing.lightstep is not None:
+            write_atomically(Path(launch.paths.lightstep_token), tracing.lightstep.access_token.encode(), mode=0o600)
+    except OSError as error:
+        raise StartError(
+            f"bootstrap {path}: {error.strerror or error}; is configPath ({directory}) writable?"
+        ) from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _signals(envoy: EnvoySupervisor) -> Iterator[None]:
+    """SIGTERM and SIGINT begin the ending; a second one ends Envoy at once. The agent never dies before its Envoy."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        if envoy.ending:
+            _LOG.warning("second signal: ending Envoy at once", signal=number.name)
+            envoy.kill()
+        else:
+            _LOG.info("signal received", signal=number.name)
+            envoy.request_end(Reason.SIGNAL)
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,68 @@
+"""How one Envoy is brought to its end: which steps, in which order, for which reason. Pure.
+
+``/drain`` is a preparation: the platform waits by itself afterwards, so the SIGTERM that follows finds nothing to wait
+for. ``/quitquitquit`` is for jobs that are done: nobody is left to be drained for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Drain", "DrainPolicy", "Reason", "Step", "Wait", "WaitForZero", "plan_drain", "plan_ending"]
+
+
+class Reason(StrEnum):
+    """Why it shall end."""
+
+    SIGNAL = "signal"
+    QUIT = "quit"
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Tell Envoy to take no more connections; a failure is logged, the ending goes on."""
+
+    inbound_only: bool
+    skip_exit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let connections finish for so long, or until Envoy ends by itself."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForZero:
+    """After ``minimum_s``, wait until no connection is open; only the platform's patience bounds it."""
+
+    minimum_s: float
+
+
+Step = Drain | Wait | WaitForZero
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainPolicy:
+    """What the user wants of a drain. ``inbound_only``: a sidecar keeps serving the application's own calls."""
+
+    inbound_only: bool = True
+    wait_s: float = 5.0
+    until_zero_connections: bool = False
+    minimum_s: float = 5.0
+
+
+def plan_drain(policy: DrainPolicy) -> tuple[Step, ...]:
+    """``/drain``: stop taking connections, stay alive."""
+    return (Drain(policy.inbound_only, skip_exit=True),)
+
+
+def plan_ending(reason: Reason, policy: DrainPolicy, *, drained: bool) -> tuple[Step, ...]:
+    """The steps before Envoy is killed. ``drained``: ``/drain`` was called before."""
+    if reason is Reason.QUIT or drained:
+        return ()
+    if policy.until_zero_connections:
+        return (Drain(policy.inbound_only, skip_exit=True), WaitForZero(policy.minimum_s))
+    return (Drain(policy.inbound_only, skip_exit=False), Wait(policy.wait_s))

@@ -1,0 +1,162 @@
+"""One Envoy per agent: started, watched, drained, ended. It is never restarted here: the platform restarts both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from types import TracebackType
+from typing import Final, Self
+
+from agent.envoy.admin import AdminError, EnvoyAdmin
+from agent.envoy.ending import Drain, DrainPolicy, Reason, Step, Wait, WaitForZero, plan_drain, plan_ending
+from agent.envoy.stats import count_connections
+from discovery.runtime.logs import get_logger
+from discovery.runtime.process import Process
+from discovery.runtime.process_lifecycle import Exit
+from discovery.runtime.race import first_of
+
+__all__ = ["EnvoySupervisor"]
+
+_LOG: Final = get_logger("envoy")
+_DRAIN_TIMEOUT_S: Final = 5.0
+_STATS_TIMEOUT_S: Final = 2.0
+_POLL_S: Final = 1.0
+_MAX_FAILURES: Final = 5
+
+
+class EnvoySupervisor:
+    """The life of one Envoy as a ``Service``; when it is over, ``over`` is set and the rest of the agent may go.
+
+    ``request_end`` may be called at any time, also more than once; the first reason counts.
+    """
+
+    def __init__(
+        self,
+        process: Process,
+        admin: EnvoyAdmin,
+        policy: DrainPolicy,
+        *,
+        own_ports: Collection[int] = (),
+        over: asyncio.Event,
+    ) -> None:
+        self._process = process
+        self._admin = admin
+        self._policy = policy
+        self._own_ports = own_ports
+        self._over = over
+        self._reason: Reason | None = None
+        self._asked = asyncio.Event()
+        self._drained = False
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs and errors."""
+        return self._process.name
+
+    @property
+    def exit(self) -> Exit | None:
+        """How Envoy ended, None while it lives."""
+        return self._process.exit
+
+    @property
+    def ending(self) -> bool:
+        """Whether somebody asked for the end."""
+        return self._asked.is_set()
+
+    def request_end(self, reason: Reason) -> None:
+        """Begin the ending; ``run`` carries it out."""
+        if self._reason is None:
+            self._reason = reason
+            self._asked.set()
+
+    def kill(self) -> None:
+        """End Envoy at once, whatever it is doing."""
+        self._process.kill()
+
+    async def drain(self) -> None:
+        """Stop taking connections now; a later SIGTERM will not wait again."""
+        for step in plan_drain(self._policy):
+            await self._do(step)
+        self._drained = True
+
+    async def __aenter__(self) -> Self:
+        """Start Envoy.
+
+        Raises:
+            SpawnError: it cannot be started.
+        """
+        await self._process.start()
+        _LOG.info("Envoy started", pid=self._process.pid)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill_now()
+        ended = await self._process.wait()
+        _LOG.debug("Envoy is gone", how=str(ended))
+
+    async def run(self) -> None:
+        """Watch Envoy until it ends by itself or has been brought to its end; then wait to be cancelled."""
+        await first_of(self._process.wait(), self._asked.wait())
+        if self._process.exit is None and self._reason is not None:
+            await self._end(self._reason)
+        self._report(await self._process.wait())
+        self._over.set()
+        await asyncio.get_running_loop().create_future()
+
+    async def _end(self, reason: Reason) -> None:
+        steps = plan_ending(reason, self._policy, drained=self._drained)
+        _LOG.info("ending Envoy", reason=reason.value, drain=bool(steps))
+        for step in steps:
+            if self._process.exit is None:
+                await self._do(step)
+        self._process.kill()
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case Drain(inbound_only, skip_exit):
+                try:
+                    await self._admin.drain_listeners(
+                        inbound_only=inbound_only, skip_exit=skip_exit, timeout_s=_DRAIN_TIMEOUT_S
+                    )
+                except AdminError as error:
+                    _LOG.warning("drain failed; going on", reason=str(error))
+            case Wait(seconds):
+                await self._wait(seconds)
+            case WaitForZero(minimum_s):
+                await self._wait(minimum_s)
+                await self._wait_for_zero()
+
+    async def _wait(self, seconds: float) -> bool:
+        """Whether Envoy is still there after so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
+        except TimeoutError:
+            return True
+        return False
+
+    async def _wait_for_zero(self) -> None:
+        failures = 0
+        while failures < _MAX_FAILURES and self._process.exit is None:
+            try:
+                stats = await self._admin.stats("downstream_cx_active$", timeout_s=_STATS_TIMEOUT_S)
+            except AdminError as error:
+                failures += 1
+                _LOG.warning("open connections are unknown", reason=str(error), failures=failures)
+            else:
+                failures = 0
+                active = count_connections(stats, own_ports=self._own_ports)
+                if active <= 0:
+                    _LOG.info("no open connections")
+                    return
+                _LOG.info("waiting for open connections", active=active)
+            if not await self._wait(_POLL_S):
+                return
+
+    def _report(self, ended: Exit) -> None:
+        if ended.clean:
+            _LOG.info("Envoy ended", how=str(ended))
+        else:
+            _LOG.error("Envoy exited with error", how=str(ended))

@@ -1,0 +1,86 @@
+"""The status server's routes: readiness, metrics, drain, quit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from agent.status.readiness import Check, first_objection
+from agent.status.scrape import Scrape
+from discovery.runtime.http import Request, Response
+from discovery.runtime.logs import get_logger
+
+__all__ = ["StatusRoutes"]
+
+_LOG: Final = get_logger("healthcheck")
+_LOCAL_ONLY: Final = b"Only requests from localhost are allowed\n"
+
+
+class StatusRoutes:
+    """The handler of the status server.
+
+    Args:
+        checks: conditions of readiness, in order.
+        scrape: the merged metrics.
+        drain: stop taking connections.
+        quit_agent: end Envoy and the agent without a drain.
+    """
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        scrape: Scrape,
+        *,
+        drain: Callable[[], Awaitable[None]],
+        quit_agent: Callable[[], None],
+    ) -> None:
+        self._checks = tuple(checks)
+        self._scrape = scrape
+        self._drain = drain
+        self._quit_agent = quit_agent
+        self._was_ready: bool | None = None
+        self._routes: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/healthz/ready": self._ready,
+            "/metrics": self._scrape.answer,
+            "/stats/prometheus": self._scrape.answer,
+            "/drain": self._take_drain,
+            "/quitquitquit": self._take_quit,
+        }
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request; unknown paths are 404."""
+        route = self._routes.get(request.path)
+        return Response(status=404, body=b"not found\n") if route is None else await route(request)
+
+    async def _ready(self, _request: Request) -> Response:
+        found = await first_objection(self._checks)
+        if found is None:
+            if self._was_ready is not True:
+                _LOG.info("Envoy proxy is ready")
+            self._was_ready = True
+            return Response()
+        name, reason = found
+        _LOG.warning("Envoy proxy is NOT ready", blocked_by=name, reason=reason)
+        self._was_ready = False
+        return Response(status=503, body=f"{name}: {reason}\n".encode())
+
+    async def _take_drain(self, request: Request) -> Response:
+        if (refusal := _refuse_order(request)) is not None:
+            return refusal
+        await self._drain()
+        return Response(body=b"OK")
+
+    async def _take_quit(self, request: Request) -> Response:
+        if (refusal := _refuse_order(request)) is not None:
+            return refusal
+        self._quit_agent()
+        return Response(body=b"OK")
+
+
+def _refuse_order(request: Request) -> Response | None:
+    """Orders come from this host only, and by POST; the first is checked first."""
+    if not request.local:
+        return Response(status=403, body=_LOCAL_ONLY)
+    if request.method != "POST":
+        return Response(status=405, body=b"want POST\n", headers=(("allow", "POST"),))
+    return None
