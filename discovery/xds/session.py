@@ -257,8 +257,11 @@ class Session:
 
     @staticmethod
     def _nowhere(watch: Watch) -> frozenset[str]:
-        tables = watch.joined()
-        return frozenset(n for n in watch.names.explicit if not any(t.last_of(n) is not None for t in tables))
+        """Names asked for that no table has, and had not when the client was last told of them."""
+        somewhere = set(_present(watch.joined()))
+        for table, since in watch.held:
+            somewhere.update(table.changed_since(since))
+        return watch.names.explicit - somewhere
 
     def _aim(self, watch: Watch) -> None:
         """Make the watch's tables those of the present view."""
