@@ -1,0 +1,181 @@
+"""Rendering of virtual hosts: the bytes of ``route.v3.VirtualHost`` without its name.
+
+The name is field 1 and comes first, so whoever sends the virtual host puts it before these bytes: by itself (VHDS) it
+has another than inside of a route configuration (RDS).
+
+Spec: https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from discovery.engine import Database, query
+from discovery.mesh.callers import Caller
+from discovery.mesh.destination_rules import PolicyOf, RuleFinder, RuleSources, policy_of
+from discovery.mesh.scope import InScope, scope_service
+from discovery.mesh.services import service
+from discovery.mesh.virtual_services import virtual_service, virtual_service_header
+from discovery.schema.sidecar import OutboundTrafficPolicyMode
+from discovery.schema.virtual_service import Destination, HTTPRetry
+from discovery.store.cells import MESH
+from discovery.translate.routes.action import Target
+from discovery.translate.routes.hashing import consistent_hash, hash_policy
+from discovery.translate.routes.keys import ANY_HOST, CatchAll, DestinationFacts, RoutedHost, ScopedHost, ServiceHost
+from discovery.translate.routes.match import EVERYTHING
+from discovery.translate.routes.retry import retry_policy
+from discovery.translate.routes.routes import destinations, virtual_service_routes
+from discovery.wire.envoy import Route, VirtualHost, serialize
+from discovery.wire.names import PASSTHROUGH_CLUSTER, outbound_cluster
+from discovery.wire.protowire import bytes_field, string_field, uint_field
+
+__all__ = [
+    "catch_all_name",
+    "catch_all_virtual_host",
+    "routed_virtual_host",
+    "scoped_virtual_host",
+    "service_virtual_host",
+]
+
+# Field numbers of VirtualHost, Route, RouteAction and Decorator.
+_DOMAINS, _ROUTES, _COUNT_ATTEMPTS = 2, 3, 14
+_MATCH, _ROUTE_ACTION, _DECORATOR, _ROUTE_NAME = 1, 2, 5, 14
+_CLUSTER = 1
+_OPERATION = 1
+
+_UNKNOWN_SERVICE: Final = "UnknownService"  # of a destination without a host
+
+_MATCH_EVERYTHING: Final = bytes_field(_MATCH, serialize(Route(match=EVERYTHING).match))
+_NAMED_DEFAULT: Final = string_field(_ROUTE_NAME, "default")
+_COUNTED: Final = uint_field(_COUNT_ATTEMPTS, 1)  # upstreams learn how often a request was tried
+
+
+@query
+def _default_retry(db: Database, _: None) -> HTTPRetry | None:
+    return MESH(db, None).default_http_retry_policy
+
+
+@query
+def _plain_action(db: Database, _: None) -> bytes:
+    """All of a default route's action but its cluster, which is field 1 and comes before."""
+    action = {
+        "timeout": {},
+        "max_grpc_timeout": {},
+        "retry_policy": retry_policy(_default_retry(db, None), hashed=False),
+    }
+    return serialize(Route(route=action).route)
+
+
+# -- services ----------------------------------------------------------------------------------------------------------
+
+
+@query
+def service_virtual_host(db: Database, key: ServiceHost) -> bytes:
+    """The virtual host of a service: one route to its cluster.
+
+    There is one for each service and port, so it is spliced from ready fields, in the order of their numbers as a
+    serialised message has them.
+    """
+    cluster = string_field(_CLUSTER, outbound_cluster(key.host, key.port))
+    hashed = _hash(db, PolicyOf(key.rule, key.port)) if key.rule else None
+    if hashed is None:
+        action = cluster + _plain_action(db, None)
+    else:
+        retries = retry_policy(_default_retry(db, None), hashed=True)
+        fields = {"timeout": {}, "max_grpc_timeout": {}, "retry_policy": retries, "hash_policy": [hashed]}
+        action = cluster + serialize(Route(route=fields).route)
+    operation = string_field(_OPERATION, f"{key.host}:{key.port}/*")
+    route = _MATCH_EVERYTHING + bytes_field(_ROUTE_ACTION, action) + bytes_field(_DECORATOR, operation) + _NAMED_DEFAULT
+    return _domains(key.domains) + bytes_field(_ROUTES, route) + _COUNTED
+
+
+def _domains(domains: Iterable[str]) -> bytes:
+    return b"".join([string_field(_DOMAINS, domain) for domain in domains])
+
+
+# -- virtual services --------------------------------------------------------------------------------------------------
+
+
+@query
+def scoped_virtual_host(db: Database, key: ScopedHost) -> bytes:
+    """The virtual host as a scope sees it: finds out what its destinations mean, then shares the rendering."""
+    header = virtual_service_header(db, key.virtual_service)
+    if header is None:
+        return _domains(key.domains) + _COUNTED
+    scope = key.scope
+    if header.conditions:
+        caller = Caller(key.port, scope.scope.namespace, _only(scope.route_labels, header.source_label_keys))
+    else:
+        caller = Caller(key.port, "")
+    rules = RuleFinder(db, scope.scope.namespace, scope.rule_labels)
+    facts = tuple(_destination_facts(db, InScope(scope.scope, host), rules) for host in header.destinations)
+    return routed_virtual_host(db, RoutedHost(key.virtual_service, caller, key.domains, facts))
+
+
+def _only(labels: tuple[tuple[str, str], ...], keys: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for pair in labels if pair[0] in keys)
+
+
+def _destination_facts(db: Database, at: InScope, rules: RuleFinder) -> DestinationFacts:
+    ref = scope_service(db, at)
+    found = service(db, ref) if ref is not None else None
+    if ref is None or found is None:
+        return DestinationFacts(at.host, "", 0, ())
+    only_port = found.ports[0].number if len(found.ports) == 1 else 0
+    return DestinationFacts(at.host, found.alias_of, only_port, rules.find(ref))
+
+
+@query
+def routed_virtual_host(db: Database, key: RoutedHost) -> bytes:
+    """The virtual host with the routes of a VirtualService."""
+    found = virtual_service(db, key.virtual_service)
+    if found is None:
+        return _domains(key.domains) + _COUNTED
+    facts = {about.host: about for about in key.destinations}
+    targets = {to: _target(db, to, facts.get(to.host), key.caller.port) for to in destinations(found)}
+    routes = virtual_service_routes(found, key.caller, targets, _default_retry(db, None))
+    return serialize(VirtualHost(domains=key.domains, routes=routes, include_request_attempt_count=True))
+
+
+def _target(db: Database, to: Destination, facts: DestinationFacts | None, listener_port: int) -> Target:
+    """The port is the one written, else the service's only one, else the one that the request came to."""
+    if not to.host:
+        return Target(_UNKNOWN_SERVICE)
+    host, port = to.host, listener_port
+    rule: RuleSources = ()
+    if facts is not None:
+        host, port, rule = facts.stands_for or host, facts.only_port or port, facts.rule
+    if to.port is not None:
+        port = to.port.number
+    hashed = _hash(db, PolicyOf(rule, port, to.subset)) if rule else None
+    return Target(outbound_cluster(host, port, to.subset), hashed)
+
+
+def _hash(db: Database, asked: PolicyOf) -> dict[str, Any] | None:
+    hashing = consistent_hash(policy_of(db, asked))
+    return hash_policy(hashing) if hashing is not None else None
+
+
+# -- everything else ---------------------------------------------------------------------------------------------------
+
+
+_PASSED: Final = "allow_any"
+_BLOCKED: Final = "block_all"
+
+
+def catch_all_name(mode: OutboundTrafficPolicyMode) -> str:
+    """The name of the virtual host for unknown hosts, and of its route."""
+    return _BLOCKED if mode is OutboundTrafficPolicyMode.REGISTRY_ONLY else _PASSED
+
+
+@query
+def catch_all_virtual_host(db: Database, key: CatchAll) -> bytes:
+    """The virtual host for hosts that the mesh does not know: they pass, or get 502."""
+    del db
+    route: dict[str, Any] = {"name": catch_all_name(key.mode), "match": EVERYTHING}
+    if key.mode is OutboundTrafficPolicyMode.REGISTRY_ONLY:
+        route["direct_response"] = {"status": 502}
+    else:
+        route["route"] = {"cluster": key.cluster or PASSTHROUGH_CLUSTER, "timeout": {}, "max_grpc_timeout": {}}
+    return serialize(VirtualHost(domains=ANY_HOST, routes=[route], include_request_attempt_count=True))
