@@ -2,7 +2,8 @@
 
 It is built on libyaml's events instead of PyYAML's loaders: those recurse in C (100 000 brackets end the process),
 take the last of two equal keys in silence, and turn dates into objects that JSON does not have. Scalars follow what
-Go's YAML library makes of them, for that is what users' files have been tried with.
+Go's YAML library makes of them, for that is what users' files have been tried with; only ``y`` and ``n`` are
+texts, as in all newer YAML.
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ _BOUNDARY: Final = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|$)", re.MULTILINE)
 _INT: Final = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]*|[1-9][0-9_]*)")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?")
 _BOOLS: Final = {
-    **{word: True for base in ("y", "yes", "true", "on") for word in (base, base.title(), base.upper())},
-    **{word: False for base in ("n", "no", "false", "off") for word in (base, base.title(), base.upper())},
+    **{word: True for base in ("yes", "true", "on") for word in (base, base.title(), base.upper())},
+    **{word: False for base in ("no", "false", "off") for word in (base, base.title(), base.upper())},
 }
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _CONSTANTS: Final = {".inf": float("inf"), "-.inf": float("-inf"), "+.inf": float("inf"), ".nan": float("nan")}
+_MERGE: Final = object()  # stands for the key << where it is not in quotes
 _STRING_TAGS: Final = ("!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:binary", "tag:yaml.org,2002:timestamp")
 
 
@@ -113,7 +115,7 @@ class _Open(NamedTuple):
     value: dict[str, Any] | list[Any]
     anchor: str | None
     before: int  # values seen when it began
-    keys: list[str]  # of a mapping: the key whose value comes next
+    keys: list[Any]  # of a mapping: the key whose value comes next
     merged: list[dict[str, Any]]  # of a mapping: what ``<<`` brings in
 
 
@@ -163,7 +165,7 @@ class _Builder:
             raise _error(f"the key {event.value!r} is written twice", event)
         if event.anchor:
             self._anchors[event.anchor] = (event.value, 1)
-        top.keys.append(event.value if event.value != "<<" or not event.implicit[0] else "<<")
+        top.keys.append(_MERGE if event.value == "<<" and event.implicit[0] else event.value)
 
     def _open(self, event: Any, value: dict[str, Any] | list[Any]) -> None:
         self._count += 1
@@ -204,13 +206,13 @@ class _Builder:
             if not top.keys:
                 raise _error("an alias as a key is not supported", event)
             key = top.keys.pop()
-            if key == "<<" and isinstance(value, dict | list):
+            if key is _MERGE:
                 self._merge(top, value, event)
             else:
                 top.value[key] = value
 
     @staticmethod
-    def _merge(top: _Open, value: dict[str, Any] | list[Any], event: Any) -> None:
+    def _merge(top: _Open, value: Any, event: Any) -> None:
         sources = value if isinstance(value, list) else [value]
         if not all(isinstance(source, dict) for source in sources):
             raise _error("<< takes a mapping or a list of mappings", event)

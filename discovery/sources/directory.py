@@ -1,0 +1,112 @@
+"""A directory of YAML as the source of configuration: ``--configDir``.
+
+Looks are level-triggered: after any event the whole directory is compared by file status, changed files are read and
+cut into documents, and only documents with new text are decoded, in a thread. A broken document never takes an object
+away; it is a finding with file and line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from discovery.runtime.logs import get_logger
+from discovery.schema.findings import Finding, Severity
+from discovery.sources.directory_state import DirectoryState
+from discovery.sources.scan import Known, Scan, scan
+from discovery.sources.source import Apply
+from discovery.sources.watch import Directory, Watch
+
+__all__ = ["ConfigDirectoryError", "DirectorySource"]
+
+
+class ConfigDirectoryError(Exception):
+    """The configuration directory cannot be used at all; the text says which and why."""
+
+
+class DirectorySource:
+    """Keeps the store level with every ``.yaml`` and ``.yml`` file below a directory."""
+
+    name = "directory"
+
+    def __init__(self, directory: Path, apply: Apply) -> None:
+        self.synced = asyncio.Event()
+        self._root = str(directory)
+        self._absolute = os.path.abspath(self._root)
+        self._apply = apply
+        self._state = DirectoryState()
+        self._last: Scan | None = None
+        self._findings: tuple[Finding, ...] = ()
+        self._log = get_logger("config")
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the files now, by path and line."""
+        return self._findings
+
+    async def __aenter__(self) -> Self:
+        """Read everything once.
+
+        Raises:
+            ConfigDirectoryError: there is no such directory.
+        """
+        _check(self._root)
+        await self.look()
+        self.synced.set()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held: the watch lives in ``run``."""
+
+    async def run(self) -> None:
+        """Follow the directory until cancelled.
+
+        Raises:
+            OSError: the operating system grants no more file watches (inotify limits).
+        """
+        await Watch(self._directories, self.look, self._wanted).run()
+
+    def _directories(self) -> frozenset[Directory]:
+        return self._last.directories if self._last is not None else frozenset()
+
+    def _wanted(self, path: str) -> bool:
+        """Whether an event is about us, and not about a neighbour of the directory."""
+        return os.path.dirname(path) != os.path.dirname(self._absolute) or path == self._absolute
+
+    async def look(self, hinted: frozenset[str] = frozenset()) -> None:
+        """Compare the directory with what is known, and apply the difference; ``hinted`` files are read in any case."""
+        known = Known(self._last.signatures, self._state.contents) if self._last else Known()
+        looked = await asyncio.to_thread(scan, self._root, known, hinted)
+        self._last = looked
+        changes = self._state.update(looked.read, looked.gone)
+        if changes:
+            self._apply(changes)
+        if looked.read or looked.gone:
+            self._log.debug(
+                "configuration files read",
+                files=len(looked.read),
+                gone=len(looked.gone),
+                documents=sum(content.decoded for content in looked.read),
+                objects=len(changes),
+            )
+        self._report((*looked.findings, *self._state.findings()))
+
+    def _report(self, findings: tuple[Finding, ...]) -> None:
+        """Log what was not wrong before."""
+        before = set(self._findings)
+        for finding in findings:
+            if finding not in before:
+                told = self._log.warning if finding.severity is Severity.ERROR else self._log.info
+                told("configuration problem", finding=str(finding))
+        self._findings = findings
+
+
+def _check(root: str) -> None:
+    if not os.path.isdir(root):
+        what = "is no directory" if os.path.exists(root) else "does not exist"
+        raise ConfigDirectoryError(f"the configuration directory {root} {what}; make it, or give --configDir another")

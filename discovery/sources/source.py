@@ -1,0 +1,30 @@
+"""What every feed of configuration has in common, so that ``app`` can wire any of them to the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from discovery.runtime.supervise import Service
+from discovery.schema.findings import Finding
+from discovery.store.state import ObjectChange, StoreCommit
+
+__all__ = ["Apply", "Source"]
+
+Apply = Callable[[Sequence[ObjectChange]], StoreCommit]  # ``Store.apply``; called on the event loop, one at a time
+
+
+class Source(Service, Protocol):
+    """A service that keeps the store level with something outside.
+
+    ``run`` feeds the store until it is cancelled. It is level-triggered: events only say "look again".
+    """
+
+    @property
+    def synced(self) -> asyncio.Event:
+        """Set once everything there was at the start is in the store; until then nobody should be served."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong now with what the source reads."""

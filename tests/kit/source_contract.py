@@ -1,0 +1,145 @@
+"""What every source of configuration must do, whatever it reads: one suite, run on each of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from discovery.engine import Database
+from discovery.schema.decode import decode
+from discovery.schema.meta import Kind, ObjectKey
+from discovery.sources.source import Source
+from discovery.store.cells import OBJECT
+from discovery.store.state import Store, StoreCommit
+
+__all__ = ["Changed", "SourceContract", "SourceWorld", "running", "virtual_service"]
+
+PATIENCE_S = 10.0  # only a failure waits that long
+
+
+def virtual_service(name: str, *hosts: str) -> dict[str, Any]:
+    """A VirtualService as a document."""
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"hosts": list(hosts)},
+    }
+
+
+class SourceWorld(Protocol):
+    """The outside that a source reads, as tests change it."""
+
+    def source(self, store: Store) -> Source:
+        """A source that reads this world into a store."""
+
+    def write(self, name: str, *documents: Mapping[str, Any]) -> None:
+        """Put objects, under the name of a file or group; those that it had before and has no more are gone."""
+
+    def delete(self, name: str) -> None:
+        """Take away all that was written under the name."""
+
+
+class Changed:
+    """Waits for states of a store, without sleeping: every commit is looked at."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.commits: list[StoreCommit] = []
+        self._event = asyncio.Event()
+        store.subscribe(self._heard)
+
+    def _heard(self, commit: StoreCommit) -> None:
+        self.commits.append(commit)
+        self._event.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return when the condition holds, which is asked after every commit."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                self._event.clear()
+                await self._event.wait()
+
+    def hosts(self, name: str) -> tuple[str, ...] | None:
+        """The hosts of a VirtualService as queries see them; None when there is none."""
+        obj = OBJECT(self.store.db, ObjectKey(Kind.VIRTUAL_SERVICE, "shop", name))
+        return obj.spec.hosts if obj is not None else None
+
+
+@asynccontextmanager
+async def running(source: Source) -> AsyncIterator[None]:
+    """The source bound and serving; it is cancelled at the end, and must not have ended by itself."""
+    async with source, asyncio.TaskGroup() as group:
+        task = group.create_task(source.run())
+        yield
+        assert not task.done()
+        task.cancel()
+
+
+class SourceContract:
+    """Inherit, and give ``world`` as a fixture."""
+
+    async def test_what_is_there_at_the_start_is_there_when_synced(self, world: SourceWorld) -> None:
+        """Nobody is served before the first whole state is in the store."""
+        world.write("a", virtual_service("one", "h1"), virtual_service("two", "h2"))
+        store = Store(Database())
+        changed = Changed(store)
+        source = world.source(store)
+        assert not source.synced.is_set()
+        async with source:
+            await source.synced.wait()
+            assert (changed.hosts("one"), changed.hosts("two")) == (("h1",), ("h2",))
+            assert len(changed.commits) == 1
+
+    async def test_objects_are_added_changed_and_removed(self, world: SourceWorld) -> None:
+        """The store follows the outside."""
+        changed = Changed(Store(Database()))
+        async with running(world.source(changed.store)):
+            world.write("a", virtual_service("one", "h1"))
+            await changed.until(lambda: changed.hosts("one") == ("h1",))
+            world.write("a", virtual_service("one", "h2"), virtual_service("two", "h2"))
+            await changed.until(lambda: changed.hosts("one") == changed.hosts("two") == ("h2",))
+            world.write("a", virtual_service("two", "h2"))
+            await changed.until(lambda: changed.hosts("one") is None)
+            assert changed.hosts("two") == ("h2",)
+            world.delete("a")
+            await changed.until(lambda: changed.hosts("two") is None)
+            assert not changed.store.objects
+
+    async def test_deleted_and_made_again(self, world: SourceWorld) -> None:
+        """An object that comes back is as good as new."""
+        world.write("a", virtual_service("one", "h1"))
+        changed = Changed(Store(Database()))
+        async with running(world.source(changed.store)):
+            world.delete("a")
+            await changed.until(lambda: changed.hosts("one") is None)
+            world.write("a", virtual_service("one", "h1"))
+            await changed.until(lambda: changed.hosts("one") == ("h1",))
+
+    async def test_writing_the_same_again_changes_nothing(self, world: SourceWorld) -> None:
+        """Only what differs is committed; the sentinel after it shows that the source has looked."""
+        world.write("a", virtual_service("one", "h1"))
+        changed = Changed(Store(Database()))
+        async with running(world.source(changed.store)):
+            world.write("a", virtual_service("one", "h1"))
+            world.write("b", virtual_service("sentinel", "s"))
+            await changed.until(lambda: changed.hosts("sentinel") == ("s",))
+            touched = {node.key for commit in changed.commits[1:] for node in commit.commit.changed}
+            assert ObjectKey(Kind.VIRTUAL_SERVICE, "shop", "one") not in touched
+
+    async def test_objects_are_those_that_decoding_gives(self, world: SourceWorld) -> None:
+        """A source adds an origin and nothing else."""
+        document = virtual_service("one", "h1")
+        world.write("a", document)
+        store = Store(Database())
+        async with world.source(store):
+            (decoded,) = decode(document).objects
+            (stored,) = store.objects.values()
+            assert (stored.key, stored.meta, stored.spec, stored.raw) == (
+                decoded.key,
+                decoded.meta,
+                decoded.spec,
+                decoded.raw,
+            )
