@@ -157,15 +157,19 @@ async def _serve(arguments: argparse.Namespace) -> None:
     root: Path = arguments.configDir
     names = [_service_name(path) for path in sorted((root / "endpoints").glob("*.yaml"))]
     floor = Floor([name for name in names if not name.endswith(".elsewhere")])
-    await serve(floor, arguments.grpcAddr)  # until the process ends
+    server, _ = await serve(floor, arguments.grpcAddr)
     host, _, port = arguments.httpAddr.rpartition(":")
     async with await asyncio.start_server(_answer_ready, host, int(port)):
         async for changes in awatch(root):
-            paths = {Path(text) for _, text in changes if text.endswith(".yaml")}
-            for path in sorted(paths):
-                name = _service_name(path)
-                if not name.endswith(".elsewhere") and not (path.parent.name == "endpoints" and _added(path, paths)):
-                    floor.push(path.parent.name, name)
+            _push_changes(floor, {Path(text) for _, text in changes if text.endswith(".yaml")})
+    await server.stop(0)  # also keeps it: a server that nobody refers to stops
+
+
+def _push_changes(floor: Floor, paths: set[Path]) -> None:
+    for path in sorted(paths):
+        name, folder = _service_name(path), path.parent.name
+        if not name.endswith(".elsewhere") and not (folder == "endpoints" and _added(path, paths)):
+            floor.push(folder, name)
 
 
 def _added(path: Path, paths: set[Path]) -> bool:

@@ -105,6 +105,7 @@ class Server(_Process):
         super().__init__([word.format_map(values) for word in shlex.split(command)], log)
         self.address = f"127.0.0.1:{ports['grpc']}"
         self._ready_url = f"http://127.0.0.1:{ports['http']}/ready"
+        self._metrics_url = f"http://127.0.0.1:{ports['monitoring']}/metrics"
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -118,6 +119,11 @@ class Server(_Process):
     def usage(self) -> Usage:
         """CPU and memory of the server and all it started."""
         return usage(self.process.pid)
+
+    async def series(self) -> int | None:
+        """Time series exported now; None when the server has no metrics endpoint."""
+        page = await asyncio.to_thread(_fetch, self._metrics_url)
+        return None if page is None else sum(1 for line in page.splitlines() if line and not line.startswith(b"#"))
 
     async def rest(self, *, still_s: float = 0.5) -> None:
         """Until the server has used no CPU for a while: whatever it still had to do is done."""
@@ -135,18 +141,19 @@ class Server(_Process):
         while time.monotonic() < deadline:
             if self.process.returncode is not None:
                 raise MeasuringError(f"the server ended with {self.process.returncode}, see {self.log}")
-            if await asyncio.to_thread(_answers, self._ready_url):
+            if await asyncio.to_thread(_fetch, self._ready_url) is not None:
                 return
             await asyncio.sleep(0.05)
         raise MeasuringError(f"{self._ready_url} did not answer 200 within {_READY_S:g} s, see {self.log}")
 
 
-def _answers(url: str) -> bool:
+def _fetch(url: str) -> bytes | None:
+    """The body of a 200, None for anything else."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own loopback URL
-            return bool(response.status == 200)
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own loopback URL
+            return bytes(response.read()) if response.status == 200 else None
     except (urllib.error.URLError, OSError):
-        return False
+        return None
 
 
 class LoadGenerator(_Process):

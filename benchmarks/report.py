@@ -24,7 +24,7 @@ def describe_machine() -> str:
     model = next((line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")), "")
     processor = model.partition(":")[2].strip() or platform.processor() or platform.machine()
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{processor}, {os.cpu_count()} cores, {memory_gb:.0f} GiB, {platform.system()} {platform.release()}"
+    return f"{processor}, {os.cpu_count()} cores, {memory_gb:.0f} GiB, {platform.system()}"
 
 
 def _lines(path: Path) -> list[str]:

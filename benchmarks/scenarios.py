@@ -79,6 +79,9 @@ class Bench:
         usage = self.server.usage()
         self.add("idle_cpu", usage.cpu_s - before, "s")
         self.add("memory", usage.rss_mb, "MB")
+        series = await self.server.series()
+        if series is not None:
+            self.add("time_series", series, "")
 
     async def change(self, name: str, edit: Callable[[], None]) -> None:
         """An edit, several times over: CPU and bytes per proxy, and the time to the last ACK."""

@@ -35,7 +35,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--token-file", type=Path, help="bearer token")
     parser.add_argument("--root-cert", type=Path, help="PEM of the server's root; turns TLS on")
     parser.add_argument("--server-name", default="", help="name to expect in the server's certificate")
-    parser.add_argument("--timeout", type=float, default=300.0, help="seconds that connect and settle wait at most")
+    parser.add_argument("--timeout", type=float, default=180.0, help="seconds that connect and settle wait at most")
     return parser.parse_args(argv)
 
 
