@@ -160,8 +160,9 @@ def _read_token(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         log.warning("token cannot be read; calling without it", file=path, reason=str(error))
         return ""
-    if not token:
-        log.warning("token is empty; calling without it", file=path)
+    if not token or not token.isprintable():  # a line break within would make gRPC refuse the whole call
+        log.warning("token is empty or no token; calling without it", file=path)
+        return ""
     return token
 
 

@@ -188,8 +188,10 @@ class Bench:
         return int(page.rpartition(": ")[2] or -1)
 
     async def listener_port(self) -> int:
-        """The port of the listener once it is there."""
+        """The port of the listener once Envoy accepts connections on it, which is after all its secrets came."""
         async with asyncio.timeout(20):
+            while json.loads(await self.admin("/server_info"))["state"] != "LIVE":  # noqa: ASYNC110 - Envoy tells nobody
+                await asyncio.sleep(0.02)
             while True:
                 page = await self.admin("/listeners?format=json")
                 for listener in json.loads(page or "{}").get("listener_statuses", []):

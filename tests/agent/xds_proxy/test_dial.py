@@ -63,8 +63,9 @@ def test_metadata(tmp_path: Path) -> None:
     assert dict(call_metadata(options))["authorization"] == "Bearer one"
     token.write_text("two")
     assert dict(call_metadata(options))["authorization"] == "Bearer two"
-    token.write_text("\n")
-    assert "authorization" not in dict(call_metadata(options))
+    for no_token in ("\n", "two\nlines", "Ünicode"):
+        token.write_text(no_token)
+        assert "authorization" not in dict(call_metadata(options))
 
 
 def test_expired_or_broken_client_certificate_is_not_shown(tmp_path: Path) -> None:
