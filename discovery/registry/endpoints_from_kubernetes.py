@@ -82,6 +82,7 @@ def endpoints_from_slice(
     spec: kubernetes.EndpointSlice = obj.spec
     found: list[Endpoint] = []
     pending: list[ObjectKey] = []
+    unknown: dict[tuple[str | None, str | None], _Workload] = {}  # one struct for all endpoints that are alike
     for written in spec.endpoints:
         health = _health(written.conditions, drains=drains)
         if health is None:
@@ -94,7 +95,13 @@ def endpoints_from_slice(
         if pod_key and pod is None and missing is MissingPod.WITHHOLD:
             pending.append(pod_key)
             continue
-        workload = _workload_of(pod, facts, lookup) if pod else _unknown_workload(written, obj, facts, lookup)
+        if pod:
+            workload = _workload_of(pod, facts, lookup)
+        else:
+            alike = (written.node_name, written.hostname)
+            if alike not in unknown:
+                unknown[alike] = _unknown_workload(written, obj, facts, lookup)
+            workload = unknown[alike]
         for port in spec.ports:
             if port.port is not None:
                 name = port.name or ""

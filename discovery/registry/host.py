@@ -1,4 +1,4 @@
-"""Host name patterns: exact names, and wildcards that stand for one or more leading labels (``*``, ``*.shop.example``)."""
+"""Host name patterns: exact names, and wildcards for one or more leading labels (``*``, ``*.shop.example``)."""
 
 from __future__ import annotations
 
