@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -9,11 +10,12 @@ import msgspec
 from discovery.schema.mesh_config import NormalizationType
 from discovery.translate.filters.access_log import FileLog, access_log
 from discovery.translate.filters.http import Side, http_filters
-from discovery.wire.envoy import HttpConnectionManager, UuidRequestIdConfig, pack
+from discovery.wire.envoy import HttpConnectionManager, UuidRequestIdConfig, pack, serialize
 
 __all__ = ["ManagerOptions", "connection_manager", "rds"]
 
 _NAME: Final = "envoy.filters.network.http_connection_manager"
+_TYPE_URL: Final = pack(HttpConnectionManager())["type_url"]
 _REQUEST_ID: Final = {"typed_config": pack(UuidRequestIdConfig(use_request_id_for_trace_sampling={"value": True}))}
 _TRUE: Final = {"value": True}
 _FALSE: Final = {"value": False}
@@ -57,9 +59,15 @@ def connection_manager(
         grpc_web: the port's protocol is gRPC-Web.
         forward_proxy: requests name the destination as an absolute URL.
     """
+    particular = HttpConnectionManager(stat_prefix=stat_prefix, **routes)
+    # Serialised messages one after the other read as their merger, and most of a manager is always the same.
+    value = serialize(particular) + _common(options, grpc_web, forward_proxy)
+    return {"name": _NAME, "typed_config": {"type_url": _TYPE_URL, "value": value}}
+
+
+@lru_cache(maxsize=64)  # by what proxies announce and the mesh configuration says: a handful at a time
+def _common(options: ManagerOptions, grpc_web: bool, forward_proxy: bool) -> bytes:  # noqa: FBT001 - a cache key
     manager: dict[str, Any] = {
-        **routes,
-        "stat_prefix": stat_prefix,
         "http_filters": http_filters(options.side, istio=options.istio, grpc_web=grpc_web),
         "stream_idle_timeout": {},
         "upgrade_configs": [{"upgrade_type": "websocket"}],
@@ -80,7 +88,7 @@ def connection_manager(
         manager["server_name"] = "istio-envoy"
         manager["forward_client_cert_details"] = "APPEND_FORWARD"
         manager["set_current_client_cert_details"] = {"subject": _TRUE, "dns": True, "uri": True}
-    return {"name": _NAME, "typed_config": pack(HttpConnectionManager(**manager))}
+    return serialize(HttpConnectionManager(**manager))
 
 
 def _normalize(manager: dict[str, Any], how: NormalizationType) -> None:

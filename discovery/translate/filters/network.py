@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from discovery.registry.service import Protocol
 from discovery.translate.filters.http import Side, typed_struct
-from discovery.wire.envoy import MongoProxy, TcpProxy, pack
+from discovery.wire.envoy import MongoProxy, TcpProxy, pack, serialize
 
 __all__ = ["metadata_exchange", "tcp_filters"]
 
+_TCP_PROXY: Final = pack(TcpProxy())["type_url"]  # known beforehand: there may be one for every service
 _METADATA_EXCHANGE: Final = typed_struct(
     "istio.metadata_exchange",
     "envoy.tcp.metadataexchange.config.MetadataExchange",
@@ -40,5 +41,10 @@ def tcp_filters(proxy: dict[str, Any], *, side: Side, protocol: Protocol, istio:
     if protocol is Protocol.MONGO:
         mongo = MongoProxy(stat_prefix=proxy["stat_prefix"])
         filters.append({"name": "envoy.filters.network.mongo_proxy", "typed_config": pack(mongo)})
-    filters.append({"name": "envoy.filters.network.tcp_proxy", "typed_config": pack(TcpProxy(**proxy))})
+    filters.append(
+        {
+            "name": "envoy.filters.network.tcp_proxy",
+            "typed_config": {"type_url": _TCP_PROXY, "value": serialize(TcpProxy(**proxy))},
+        }
+    )
     return filters

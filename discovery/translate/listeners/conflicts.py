@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from discovery.registry.service import Protocol, ProtocolClass, Service, ServiceRef
-from discovery.translate.listeners.spec import PLAINTEXT, Chain, ChainMatch, HttpTarget
+from discovery.translate.listeners.spec import EVERYTHING, PLAINTEXT, Chain, ChainMatch, HttpTarget
 
 __all__ = ["Attempt", "Conflict", "Entry", "sniffed"]
 
-_EVERYTHING: Final = ChainMatch()
 # Their filters read the first bytes themselves, so nothing else can share the port.
 _EXCLUSIVE: Final = frozenset({Protocol.MONGO, Protocol.MYSQL})
 
@@ -82,7 +81,7 @@ class Entry:
         refused = ""
         plain_http = self.http is not None and not self.sniffs
         for chain in chains:
-            if chain.match in self.tcp or (plain_http and chain.match == _EVERYTHING):
+            if chain.match in self.tcp or (plain_http and chain.match == EVERYTHING):
                 refused = "an older service takes the same connections"
             else:
                 self.tcp[chain.match] = chain
@@ -92,6 +91,6 @@ class Entry:
         """The chains, those of TCP first."""
         chains = list(self.tcp.values())
         if self.http is not None:
-            match = sniffed(http10=http10) if self.sniffs else _EVERYTHING
+            match = sniffed(http10=http10) if self.sniffs else EVERYTHING
             chains.append(Chain(match=match, target=self.http))
         return chains

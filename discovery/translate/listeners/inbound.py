@@ -36,7 +36,7 @@ from discovery.wire.names import (
     inbound_cluster,
     listener_name,
 )
-from discovery.wire.node import InterceptionMode
+from discovery.wire.node import InterceptionMode, NodeType
 
 __all__ = ["inbound_specs"]
 
@@ -47,6 +47,8 @@ _GRPC: Final = (Protocol.GRPC, Protocol.GRPC_WEB)
 @query
 def inbound_specs(db: Database, view: InboundView) -> tuple[ListenerSpec, ...]:
     """The inbound listeners of a sidecar, the capture listener first."""
+    if view.type is not NodeType.SIDECAR:
+        return ()
     ports = inbound_ports(db, view).ports
     builder = _Builder(view)
     specs = [builder.bound(port) for port in ports if port.bound]

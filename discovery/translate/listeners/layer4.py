@@ -12,13 +12,13 @@ from typing import NamedTuple
 import msgspec
 
 from discovery.engine import Database, query
-from discovery.mesh.destination_rules import PolicyFor, traffic_policy
+from discovery.mesh.destination_rules import PolicyOf, RuleFor, RuleSources, policy_of, rule_sources
 from discovery.mesh.proxy import Labels, ScopeKey
 from discovery.mesh.scope import InScope, egress_listeners, scope_service
 from discovery.mesh.services import service
 from discovery.mesh.virtual_services import virtual_service
 from discovery.registry.host import host_matches
-from discovery.registry.service import Port, Protocol, ServiceRef
+from discovery.registry.service import Port, Protocol, Service, ServiceRef
 from discovery.schema.meta import ObjectKey
 from discovery.schema.virtual_service import (
     Destination,
@@ -28,7 +28,7 @@ from discovery.schema.virtual_service import (
     TLSMatchAttributes,
     TLSRoute,
 )
-from discovery.translate.listeners.spec import Chain, ChainMatch, TcpTarget, Tunnel, WeightedCluster
+from discovery.translate.listeners.spec import EVERYTHING, Chain, ChainMatch, TcpTarget, Tunnel, WeightedCluster
 from discovery.wire.names import outbound_cluster
 
 __all__ = [
@@ -37,6 +37,8 @@ __all__ = [
     "ListenerIn",
     "layer4_chains",
     "layer4_rules",
+    "plain_chain",
+    "plain_match",
     "rules_for_host",
     "rules_of_listener",
 ]
@@ -65,20 +67,18 @@ class ListenerIn(NamedTuple):
 
 
 class ChainsFor(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
-    """What the chains of one service port on one listener depend on.
-
-    ``scope`` is left out where no rule asks for it, so that scopes share the chains of plain services.
-    """
+    """What the chains of a service port on one listener depend on, where VirtualServices have a say."""
 
     service: ServiceRef
     port: Port  # the listener's
-    client_namespace: str
     at_wildcard: bool  # the listener cannot tell the service by its address
     subnet: str = ""  # range of addresses that the service has
     idle_timeout: timedelta | None = None  # of the proxy's own making
-    rules: tuple[Layer4Rules, ...] = ()
-    scope: ScopeKey | None = None
-    labels: Labels = ()  # of the caller, as far as rules ask for them
+    rules: tuple[Layer4Rules, ...]
+    rule: RuleSources  # DestinationRules in force for the service
+    scope: ScopeKey
+    labels: Labels = ()  # of the caller, as far as virtual services ask for them
+    rule_labels: Labels = ()  # likewise, DestinationRules
 
 
 @query
@@ -102,24 +102,62 @@ def rules_for_host(rules: Iterable[Layer4Rules], host: str) -> tuple[Layer4Rules
     return tuple(r for r in rules if any(host_matches(pattern, host) for pattern in r.hosts))
 
 
+def plain_chain(
+    db: Database, service: Service, port: Port, match: ChainMatch, *, rule: RuleSources, idle_timeout: timedelta | None
+) -> Chain:
+    """The chain to a service itself.
+
+    Args:
+        db: read for the rule.
+        service: where connections go.
+        port: of the listener; the service's own if it has only one.
+        match: which connections.
+        rule: DestinationRules in force for the service.
+        idle_timeout: of the proxy's own making; the rule's wins.
+    """
+    number = service.ports[0].number if len(service.ports) == 1 else port.number
+    cluster = outbound_cluster(service.ref.host, number)
+    # Without a rule only the mesh's defaults are left, the same for every port.
+    options = _tcp_options(db, PolicyOf(rule, number if rule else 0))
+    target = TcpTarget(
+        stat_prefix=cluster,
+        clusters=(WeightedCluster(cluster),),
+        protocol=Protocol.MONGO if port.protocol is Protocol.MONGO else Protocol.TCP,
+        idle_timeout=options.idle_timeout or idle_timeout,
+        max_duration=options.max_duration,
+        hash_source_ip=options.hash_source_ip,
+        tunnel=options.tunnel,
+    )
+    return Chain(match=match, target=target)
+
+
+def plain_match(service: Service, port: Port, *, at_wildcard: bool, subnet: str) -> ChainMatch:
+    """How a service is told from others on its listener: by range, and TLS by name where the address does not tell.
+
+    On an address of its own a service needs no name, and clients without SNI get through.
+    """
+    if port.protocol.is_tls and (at_wildcard or subnet):
+        return ChainMatch(subnets=(subnet,) if subnet else (), server_names=(service.ref.host,))
+    return ChainMatch(subnets=(subnet,)) if subnet else EVERYTHING
+
+
 @query
 def layer4_chains(db: Database, key: ChainsFor) -> tuple[Chain, ...]:
     """The chains of one service port on one listener, the most particular first."""
     found = service(db, key.service)
     if found is None:
         return ()
-    number = found.ports[0].number if len(found.ports) == 1 else key.port.number
-    builder = _Chains(db, key, number)
+    builder = _Chains(db, key, found)
     return builder.tls() if key.port.protocol.is_tls else builder.tcp()
 
 
 class _Chains:
     """Builds the chains of one service port."""
 
-    def __init__(self, db: Database, key: ChainsFor, port: int) -> None:
+    def __init__(self, db: Database, key: ChainsFor, found: Service) -> None:
         self.db = db
         self.key = key
-        self.port = port  # of the service
+        self.found = found
         self.subnets = (key.subnet,) if key.subnet else ()
 
     # -- TLS -------------------------------------------------------------------------------------------------------
@@ -136,9 +174,8 @@ class _Chains:
                         chains.setdefault(criteria, self._routed(route.route, criteria, rules.key))
         if chains:
             return tuple(chains.values())
-        # On an address of its own a service needs no name to be told by, and clients without SNI get through.
-        names = (self.key.service.host,) if self.key.at_wildcard or self.key.subnet else ()
-        return (self._plain(ChainMatch(subnets=self.subnets, server_names=names)),)
+        key = self.key
+        return (self._plain(plain_match(self.found, key.port, at_wildcard=key.at_wildcard, subnet=key.subnet)),)
 
     # -- TCP -------------------------------------------------------------------------------------------------------
 
@@ -169,8 +206,7 @@ class _Chains:
             return False
         if match.port not in (0, self.key.port.number):
             return False
-        scope = self.key.scope
-        if match.source_namespace and (scope is None or match.source_namespace != scope.namespace):
+        if match.source_namespace not in ("", self.key.scope.namespace):
             return False
         have = dict(self.key.labels)
         return all(have.get(label) == value for label, value in match.source_labels.items())
@@ -184,14 +220,8 @@ class _Chains:
         return self.subnets
 
     def _plain(self, match: ChainMatch) -> Chain:
-        """To the service itself."""
-        cluster = outbound_cluster(self.key.service.host, self.port)
-        target = _with_policy(
-            self.db,
-            PolicyFor(self.key.client_namespace, self.key.service, self.port),
-            self._target((WeightedCluster(cluster),), cluster),
-        )
-        return Chain(match=match, target=target)
+        key = self.key
+        return plain_chain(self.db, self.found, key.port, match, rule=key.rule, idle_timeout=key.idle_timeout)
 
     def _routed(self, routes: Sequence[RouteDestination], match: ChainMatch, source: ObjectKey) -> Chain:
         """To the destinations of a rule."""
@@ -207,9 +237,9 @@ class _Chains:
         target = self._target((WeightedCluster(cluster.cluster),), cluster.cluster)
         found = self._service(destination.host)
         if found is not None:
+            rule = rule_sources(self.db, RuleFor(self.key.scope.namespace, found, self.key.rule_labels))
             port = int(cluster.cluster.split("|")[1])
-            policy = PolicyFor(self.key.client_namespace, found, port, destination.subset)
-            target = _with_policy(self.db, policy, target)
+            target = _with_options(target, _tcp_options(self.db, PolicyOf(rule, port, destination.subset)))
         return Chain(match=match, target=target, config=source)
 
     def _target(self, clusters: tuple[WeightedCluster, ...], stat_prefix: str) -> TcpTarget:
@@ -221,7 +251,7 @@ class _Chains:
         )
 
     def _service(self, host: str) -> ServiceRef | None:
-        return None if self.key.scope is None else scope_service(self.db, InScope(self.key.scope, host))
+        return scope_service(self.db, InScope(self.key.scope, host))
 
     def _cluster(self, destination: Destination) -> str:
         """Of the port that is named, else the only one the destination has, else the listener's."""
@@ -241,9 +271,9 @@ class _TcpOptions(NamedTuple):
 
 
 @query
-def _tcp_options(db: Database, asked: PolicyFor) -> _TcpOptions:
+def _tcp_options(db: Database, asked: PolicyOf) -> _TcpOptions:
     """What a DestinationRule says about connections of a TCP proxy; a change elsewhere in it stops here."""
-    policy = traffic_policy(db, asked)
+    policy = policy_of(db, asked)
     if policy is None:
         return _TcpOptions()
     tcp = policy.connection_pool.tcp if policy.connection_pool is not None else None
@@ -257,10 +287,7 @@ def _tcp_options(db: Database, asked: PolicyFor) -> _TcpOptions:
     )
 
 
-def _with_policy(db: Database, asked: PolicyFor, target: TcpTarget) -> TcpTarget:
-    options = _tcp_options(db, asked)
-    if options == _TcpOptions():
-        return target
+def _with_options(target: TcpTarget, options: _TcpOptions) -> TcpTarget:
     return msgspec.structs.replace(
         target,
         idle_timeout=options.idle_timeout or target.idle_timeout,

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from discovery.engine import Database, query
+from discovery.mesh.destination_rules import RuleFinder
 from discovery.mesh.endpoints import ServicePort
 from discovery.mesh.proxy import OutboundView
 from discovery.mesh.scope import EgressListener, egress_listeners
@@ -37,17 +38,18 @@ from discovery.translate.listeners.layer4 import (
     Layer4Rules,
     ListenerIn,
     layer4_chains,
+    plain_chain,
+    plain_match,
     rules_for_host,
     rules_of_listener,
 )
-from discovery.translate.listeners.spec import Chain, ChainMatch, HttpTarget, ListenerSpec
+from discovery.translate.listeners.spec import EVERYTHING, Chain, HttpTarget, ListenerSpec
 from discovery.wire.durations import parse_duration
 from discovery.wire.names import listener_name
-from discovery.wire.node import InterceptionMode
+from discovery.wire.node import InterceptionMode, NodeType
 
 __all__ = ["Selection", "outbound_selection"]
 
-_EVERYTHING = ChainMatch()
 _EVERYWHERE = Inspection()
 _PRIVILEGED = 1024
 _ORDINARY_HTTP = frozenset({Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC})
@@ -64,7 +66,7 @@ class Selection(NamedTuple):
 def outbound_selection(db: Database, view: OutboundView) -> Selection:
     """Select the outbound listeners of sidecars."""
     ports = capture_ports(db, None)
-    if ports.outbound <= 0:
+    if view.type is not NodeType.SIDECAR or ports.outbound <= 0:
         return Selection((), ())
     selector = _Selector(db, view)
     for position, egress in enumerate(egress_listeners(db, view.scope)):
@@ -91,6 +93,7 @@ class _Selector:
         ports = capture_ports(db, None)
         self.static = static_ports_of(view.static_ports, (ports.outbound, ports.inbound))
         self.idle_timeout = timedelta(seconds=parse_duration(view.idle_timeout)) if view.idle_timeout else None
+        self.rule_finder = RuleFinder(db, view.scope.namespace, view.rule_labels)
         self.entries: dict[tuple[str, int], Entry] = {}
         self.captured: dict[tuple[str, int], bool] = {}
         self.conflicts: list[Conflict] = []
@@ -172,26 +175,32 @@ class _Selector:
         self._enter(bind, port.number, attempt, place)
 
     def _claim_layer4(self, found: Service, place: _Place, port: Port, bind: str, subnet: str) -> None:
-        rules = rules_for_host(self.rules, found.ref.host) if self.rules else ()
-        chains = layer4_chains(
-            self.db,
-            ChainsFor(
-                service=found.ref,
-                port=port,
-                client_namespace=self.view.scope.namespace,
-                at_wildcard=bind == self.wildcard,
-                subnet=subnet,
-                idle_timeout=self.idle_timeout,
-                rules=rules,
-                scope=self.view.scope if rules else None,
-                labels=self.view.route_labels if rules else (),
-            ),
-        )
+        chains = self._layer4(found, port, at_wildcard=bind == self.wildcard, subnet=subnet)
         target = None
         if port.protocol.family is ProtocolClass.AUTO:
             target = self._sniffed_target(found, bind, port.number)
         attempt = Attempt(found, port.protocol, chains, http=target, sniff=target is not None)
         self._enter(bind, port.number, attempt, place)
+
+    def _layer4(self, found: Service, port: Port, *, at_wildcard: bool, subnet: str) -> tuple[Chain, ...]:
+        rule = self.rule_finder.find(found.ref)
+        rules = rules_for_host(self.rules, found.ref.host) if self.rules else ()
+        if not rules:
+            match = plain_match(found, port, at_wildcard=at_wildcard, subnet=subnet)
+            return (plain_chain(self.db, found, port, match, rule=rule, idle_timeout=self.idle_timeout),)
+        key = ChainsFor(
+            service=found.ref,
+            port=port,
+            at_wildcard=at_wildcard,
+            subnet=subnet,
+            idle_timeout=self.idle_timeout,
+            rules=rules,
+            rule=rule,
+            scope=self.view.scope,
+            labels=self.view.route_labels,
+            rule_labels=self.view.rule_labels,
+        )
+        return layer4_chains(self.db, key)
 
     def _sniffed_target(self, found: Service, bind: str, port: int) -> HttpTarget:
         """On an address of its own a service needs no other host's routes."""
@@ -233,33 +242,35 @@ class _Selector:
     def finish(self) -> Iterator[ListenerSpec]:
         """The listeners, in the order in which they were first claimed."""
         rest = Chain(name="PassthroughFilterChain", target=catch_all(self.db, self.view))
+        http10, istio = self.view.http10, self.view.istio_filters
         for (bind, port), entry in self.entries.items():
-            chains = entry.chains(http10=self.view.http10)
+            chains = entry.chains(http10=http10)
             arranged = _arranged(chains, rest)
             yield ListenerSpec(
                 name=listener_name(bind, port),
                 binds=self.wildcards if bind == self.wildcard else (bind,),
                 port=port,
                 side=Side.OUTBOUND,
-                captured=self.captured[bind, port],
-                tls_inspection=_EVERYWHERE if any(chain.match.server_names for chain in chains) else None,
-                http_inspection=_EVERYWHERE if any(chain.match.alpn for chain in chains) else None,
-                istio=self.view.istio_filters,
-                http10=self.view.http10,
                 chains=arranged.chains,
                 default_chain=arranged.default_chain,
+                captured=self.captured[bind, port],
+                tls_inspection=_EVERYWHERE if arranged.by_name else None,
+                http_inspection=_EVERYWHERE if entry.sniffs else None,
+                istio=istio,
+                http10=http10,
             )
 
 
 class _Arranged(NamedTuple):
     chains: tuple[Chain, ...]
-    default_chain: Chain | None
+    default_chain: Chain | None = None
+    by_name: bool = False  # some chain matches server names
 
 
 def _arranged(chains: list[Chain], rest: Chain) -> _Arranged:
     """A chain for everything is the default one, unless it is alone; without one, traffic is let go."""
-    if len(chains) == 1 and chains[0].match == _EVERYTHING:
-        return _Arranged(tuple(chains), None)
-    particular = tuple(chain for chain in chains if chain.match != _EVERYTHING)
-    general = next((chain for chain in chains if chain.match == _EVERYTHING), rest)
-    return _Arranged(particular, general)
+    if len(chains) == 1 and chains[0].match == EVERYTHING:
+        return _Arranged(tuple(chains))
+    particular = tuple(chain for chain in chains if chain.match != EVERYTHING)
+    general = next((chain for chain in chains if chain.match == EVERYTHING), rest)
+    return _Arranged(particular, general, any(chain.match.server_names for chain in particular))

@@ -19,7 +19,14 @@ from discovery.translate.filters.network import metadata_exchange, tcp_filters
 from discovery.translate.listeners.binding import UNIX
 from discovery.translate.listeners.inbound_route import inbound_route_configuration
 from discovery.translate.listeners.server_tls import server_socket
-from discovery.translate.listeners.spec import Chain, ChainMatch, HttpTarget, InboundRoute, ListenerSpec, TcpTarget
+from discovery.translate.listeners.spec import (
+    Chain,
+    ChainMatch,
+    HttpTarget,
+    InboundRoute,
+    ListenerSpec,
+    TcpTarget,
+)
 from discovery.translate.metadata import config_path, istio_metadata
 from discovery.wire.envoy import Listener
 from discovery.wire.resource import Resource, resource
@@ -27,7 +34,7 @@ from discovery.wire.type_urls import LISTENER
 
 __all__ = ["ListenerSettings", "listener", "listener_settings"]
 
-_OUTBOUND_CONNECT_TIMEOUT: Final = timedelta(seconds=15)  # for the TLS handshake; Envoy would wait for ever
+_HANDSHAKE_TIMEOUT: Final = {"seconds": 15}  # of a transport socket; Envoy would wait for ever
 _CAPTURE_MARK: Final = 1337  # on packets that the proxy sends for the application (TPROXY)
 
 
@@ -118,17 +125,12 @@ class _Chains:
     """Builds the chains of one listener, which have most of their content in common."""
 
     def __init__(self, spec: ListenerSpec, settings: ListenerSettings) -> None:
+        self.spec = spec
         self.side = spec.side
         self.istio = spec.istio
         self.settings = settings
-        self.options = ManagerOptions(
-            side=spec.side,
-            istio=spec.istio,
-            http10=spec.http10,
-            normalization=settings.normalization,
-            access_logs=settings.access_logs,
-        )
         self.logs = [access_log(log) for log in settings.access_logs]
+        self.options: ManagerOptions | None = None
 
     def build(self, chain: Chain) -> dict[str, Any]:
         """The keyword form of ``listener.v3.FilterChain``."""
@@ -139,9 +141,8 @@ class _Chains:
             out["filter_chain_match"] = _match(chain.match)
         if chain.tls is not None:
             out["transport_socket"] = server_socket(chain.tls, self.settings.trust_domains)
-            out["transport_socket_connect_timeout"] = _OUTBOUND_CONNECT_TIMEOUT
-        elif self.side is Side.OUTBOUND:
-            out["transport_socket_connect_timeout"] = _OUTBOUND_CONNECT_TIMEOUT
+        if chain.tls is not None or self.side is Side.OUTBOUND:
+            out["transport_socket_connect_timeout"] = _HANDSHAKE_TIMEOUT
         if chain.config is not None:
             out["metadata"] = istio_metadata({"config": config_path(chain.config)})
         return out
@@ -161,6 +162,14 @@ class _Chains:
             routes = {"route_config": inbound_route_configuration(target.routes)}
         else:
             routes = rds(target.routes)
+        if self.options is None:
+            self.options = ManagerOptions(
+                side=self.side,
+                istio=self.istio,
+                http10=self.spec.http10,
+                normalization=self.settings.normalization,
+                access_logs=self.settings.access_logs,
+            )
         return connection_manager(
             self.options,
             routes,

@@ -16,6 +16,7 @@ from discovery.translate.filters.http import Side
 from discovery.translate.filters.inspectors import Inspection
 
 __all__ = [
+    "EVERYTHING",
     "PLAINTEXT",
     "TLS",
     "Chain",
@@ -43,7 +44,7 @@ class ChainMatch(NamedTuple):
     alpn: tuple[str, ...] = ()
 
 
-_EVERYTHING = ChainMatch()
+EVERYTHING = ChainMatch()
 
 
 class TlsServer(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
@@ -104,7 +105,7 @@ class Chain(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     """A filter chain."""
 
     target: HttpTarget | TcpTarget
-    match: ChainMatch = _EVERYTHING
+    match: ChainMatch = EVERYTHING
     name: str = ""
     tls: TlsServer | None = None
     config: ObjectKey | None = None  # the object that asked for it

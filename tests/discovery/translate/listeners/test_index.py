@@ -1,0 +1,94 @@
+"""Listeners as goldens: one rule a case. Each is valid, and a real Envoy takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from discovery.wire.type_urls import LISTENER
+from tests.kit.envoy_validate import validate
+from tests.kit.goldens import GoldenCase, canonical, golden_cases, orphans
+from tests.kit.validity import problems
+from tests.kit.world import World
+
+CASES = Path(__file__).parent / "cases"
+
+
+def _world(case: GoldenCase) -> tuple[World, list[str]]:
+    """The world of a case, and the listeners that its rule is about."""
+    documents = list(yaml.load_all(case.text(), yaml.CSafeLoader))
+    names = [name for document in documents if document["kind"] == "Only" for name in document["names"]]
+    world = World()
+    world.load(document for document in documents if document["kind"] != "Only")
+    return world, names
+
+
+@pytest.mark.parametrize("case", golden_cases(CASES))
+def test_listeners(case: GoldenCase, update_goldens: bool) -> None:
+    """What is configured gives these listeners, and nothing rendered breaks a rule."""
+    world, names = _world(case)
+    listeners = world.listeners()
+    assert problems(listeners.values()) == []
+    case.check("listeners", canonical(listeners[name] for name in names), update=update_goldens)
+
+
+def test_no_orphans() -> None:
+    """Every golden belongs to an input."""
+    assert orphans(CASES, kinds=("listeners",)) == []
+
+
+@pytest.mark.envoy
+def test_envoy_takes_all(tmp_path: Path) -> None:
+    """A real Envoy loads every listener of every case, but for what only Istio's build of it knows."""
+    taken: dict[str, Any] = {}
+    for parameter in golden_cases(CASES):
+        case = parameter.values[0]
+        assert isinstance(case, GoldenCase)
+        if case.name == "istio-extensions":
+            continue
+        for name, listener in _world(case)[0].listeners().items():
+            listener.name = f"{case.name}: {name}"
+            taken[listener.SerializeToString(deterministic=True).hex()] = listener
+    # Listeners of different cases claim the same addresses; validation does not bind, but it does compare.
+    for number, listener in enumerate(taken.values()):
+        if listener.address.HasField("socket_address"):
+            listener.address.socket_address.port_value = 20000 + number
+            for more in listener.additional_addresses:
+                more.address.socket_address.port_value = 20000 + number
+    validate(tmp_path, taken.values())
+
+
+def test_another_host_on_a_port_changes_no_bytes() -> None:
+    """Adding an HTTP service to a port that is there re-renders no listener."""
+    world, _ = _world(GoldenCase("http-hosts-share-a-port", CASES))
+    before = world.rendered(LISTENER)
+    runs = world.db.runs_by_query["listener"]
+    world.load(yaml.safe_load_all(_service("c", 80)))
+    assert world.rendered(LISTENER) == before
+    assert world.db.runs_by_query["listener"] == runs
+
+
+def test_another_endpoint_changes_no_listener() -> None:
+    """Endpoints come and go without selecting listeners anew."""
+    world = World(_service("c", 80, endpoint="10.1.1.1"))
+    before = world.rendered(LISTENER)
+    runs = world.db.runs_by_query["outbound_selection"]
+    world.load(yaml.safe_load_all(_service("c", 80, endpoint="10.1.1.2")))
+    assert world.rendered(LISTENER) == before
+    assert world.db.runs_by_query["outbound_selection"] == runs
+
+
+def _service(name: str, port: int, endpoint: str = "10.1.1.1") -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: {name}, namespace: default}}
+spec:
+  hosts: [{name}.example]
+  resolution: STATIC
+  ports: [{{number: {port}, name: http, protocol: HTTP}}]
+  endpoints: [{{address: {endpoint}}}]
+"""
