@@ -67,8 +67,9 @@ def decode_json(kind: Kind, data: bytes, *, origin: Origin = Origin()) -> Decode
     info = KINDS[kind]
     if info.whole:
         try:
-            meta = _METADATA.decode(data).metadata
-            return _built(info, meta, _decoder(info.struct).decode(data), origin)
+            read = _decoder(info.struct).decode(data)
+            spec = info.struct(**{name: getattr(read, name) for name in info.struct.__struct_fields__})
+            return _built(info, read.metadata, spec, origin)
         except msgspec.ValidationError:
             pass  # the slow way accepts null for defaults, or says all that is wrong
         except msgspec.DecodeError as error:
@@ -84,12 +85,18 @@ class _WithMetadata(msgspec.Struct, frozen=True, gc=False):
     metadata: ObjectMeta
 
 
-_METADATA = msgspec.json.Decoder(_WithMetadata)
-
-
 @cache
-def _decoder(struct: type[msgspec.Struct]) -> msgspec.json.Decoder[msgspec.Struct]:
-    return msgspec.json.Decoder(struct)
+def _decoder(struct: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
+    """Reads the struct's fields and the metadata in one pass over the text."""
+    whole = msgspec.defstruct(
+        f"{struct.__name__}WithMetadata",
+        [("metadata", ObjectMeta)],
+        bases=(struct,),
+        frozen=True,
+        kw_only=True,
+        gc=False,
+    )
+    return msgspec.json.Decoder(whole)
 
 
 def _decode_known(document: dict[str, Any], info: KindInfo, origin: Origin, namespace: str) -> Decoded:

