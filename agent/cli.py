@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ def _proxy(**values: Any) -> None:
     fields = {field for _, _, field, _, _ in _PROXY_FLAGS if field}
     flags = Flags(role=values["role"], **{key: value for key, value in values.items() if key in fields})
     try:
-        configure_logging(levels=flags.log_output_level, as_json=flags.log_as_json)
+        configure_logging(levels=flags.log_output_level, as_json=flags.log_as_json, plain=True)
     except LogLevelError as error:
         raise click.ClickException(str(error)) from None
     log = get_logger("default")
@@ -143,6 +142,8 @@ def wait(timeout_s: int, request_ms: int, period_ms: int, url: str) -> None:
 @click.option("--short", "-s", cls=GroupedOption, is_flag=True, help="The version alone.")
 def version(output: str | None, *, short: bool) -> None:
     """Tell the version, and the release of Istio whose contracts it keeps."""
+    from importlib.metadata import version as distribution_version
+
     number = distribution_version("pilot-mesh")
     facts = {"clientVersion": {"version": number, "istioVersion": ISTIO_VERSION}}
     if output == "json":

