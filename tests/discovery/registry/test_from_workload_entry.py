@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from discovery.registry.endpoint import Endpoint
+from discovery.registry.facts import MeshFacts
+from discovery.registry.from_service_entry import services_from_service_entry
+from discovery.registry.from_workload_entry import endpoint_from_workload_entry, inline_endpoints, workload_entry_labels
+from discovery.registry.service import Port, Protocol
+from discovery.schema.meta import Kind
+from tests.kit.manifests import istio
+
+FACTS = MeshFacts(cluster_id="c1")
+HTTP = Port("http", 80, Protocol.HTTP)
+
+
+def inline(spec: str) -> tuple[Endpoint, ...]:
+    obj = istio(Kind.SERVICE_ENTRY, spec)
+    return inline_endpoints(obj, services_from_service_entry(obj)[0], facts=FACTS)
+
+
+def test_workload_entry_as_an_endpoint() -> None:
+    """Its own labels come before the object's; a service account means mutual TLS."""
+    obj = istio(
+        Kind.WORKLOAD_ENTRY,
+        """
+        address: 10.0.0.1
+        ports: {http: 8080}
+        labels: {app: vm, version: v2}
+        locality: eu/a/r1
+        network: n2
+        weight: 3
+        serviceAccount: vm-sa
+        """,
+        labels={"app": "other", "team": "x"},
+    )
+    assert workload_entry_labels(obj) == {"app": "vm", "version": "v2", "team": "x"}
+    endpoint = endpoint_from_workload_entry(obj, port=HTTP, target=9090, facts=FACTS)
+    assert endpoint is not None
+    assert (endpoint.address, endpoint.port, endpoint.weight) == ("10.0.0.1", 8080, 3)
+    assert (endpoint.tls_mode, endpoint.service_account) == ("istio", "spiffe://cluster.local/ns/shop/sa/vm-sa")
+    assert (endpoint.locality, endpoint.network, endpoint.workload) == ("eu/a/r1", "n2", "x")
+    assert endpoint.labels["topology.kubernetes.io/region"] == "eu"
+    assert endpoint.labels["team"] == "x"
+
+
+def test_tls_mode_label_wins() -> None:
+    """Without account and label an entry speaks plaintext."""
+    plain = istio(Kind.WORKLOAD_ENTRY, "{address: 10.0.0.1}")
+    stated = istio(
+        Kind.WORKLOAD_ENTRY, "{address: 10.0.0.1, serviceAccount: a, labels: {security.istio.io/tlsMode: disabled}}"
+    )
+    for obj in (plain, stated):
+        endpoint = endpoint_from_workload_entry(obj, port=HTTP, target=None, facts=FACTS)
+        assert endpoint is not None
+        assert endpoint.tls_mode == "disabled"
+
+
+def test_named_target_that_is_not_there_is_no_endpoint() -> None:
+    """The port would be a guess."""
+    obj = istio(Kind.WORKLOAD_ENTRY, "{address: 10.0.0.1}")
+    assert endpoint_from_workload_entry(obj, port=HTTP, target="api", facts=FACTS) is None
+
+
+def test_inline_endpoints_are_there_for_every_port() -> None:
+    """Port overrides by name; a weight of zero counts as one."""
+    endpoints = inline("""
+        hosts: [a.example]
+        resolution: STATIC
+        ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}, {number: 9, name: tcp, protocol: TCP}]
+        endpoints: [{address: 10.0.0.1}, {address: 10.0.0.2, ports: {http: 81}}]
+    """)
+    assert [(e.service_port, e.address, e.port, e.weight) for e in endpoints] == [
+        ("http", "10.0.0.1", 8080, 1),
+        ("http", "10.0.0.2", 81, 1),
+        ("tcp", "10.0.0.1", 9, 1),
+        ("tcp", "10.0.0.2", 9, 1),
+    ]
+
+
+def test_dns_service_without_endpoints_is_its_own() -> None:
+    """Envoy resolves the host name; a STATIC or selecting service has nothing of the kind."""
+    ports = "ports: [{number: 443, name: tls, protocol: TLS}]"
+    (endpoint,) = inline(f"{{hosts: [a.example], resolution: DNS, {ports}}}")
+    assert (endpoint.address, endpoint.port) == ("a.example", 443)
+    assert inline(f"{{hosts: [a.example], resolution: STATIC, {ports}}}") == ()
+    selecting = "workloadSelector: {labels: {a: b}}"
+    assert inline(f"{{hosts: [a.example], resolution: DNS, {selecting}, {ports}}}") == ()
+
+
+def test_unix_sockets() -> None:
+    """A path with port 0."""
+    (endpoint,) = inline("""
+        hosts: [a.example]
+        resolution: STATIC
+        ports: [{number: 80, name: http, protocol: HTTP}]
+        endpoints: [{address: "unix:///run/app.sock"}]
+    """)
+    assert (endpoint.address, endpoint.port) == ("/run/app.sock", 0)
