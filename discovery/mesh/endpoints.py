@@ -134,17 +134,28 @@ def service_endpoints(db: Database, ref: ServiceRef) -> Mapping[str, tuple[Endpo
     found = service(db, ref)
     if found is None:
         return {}
-    parts: list[Iterable[Endpoint]] = []
     if found.registry is Registry.KUBERNETES:
         slices = sorted(SLICES(db, ServiceName(ref.namespace, found.name)))
-        parts += [_slice(db, key)[0] for key in slices]
+        parts = [_slice(db, key)[0] for key in slices]
     else:
-        parts.append(tuple(_inline(db, found)))
-    parts.append(tuple(_from_entries(db, found)))
+        parts = [tuple(_inline(db, found))]
+    if found.selector:
+        parts.append(tuple(_from_entries(db, found)))
+    members = parts[0] if len(parts) == 1 else union(parts)
+    if len(found.ports) == 1 and len(parts) == 1:
+        return {found.ports[0].name: members} if _all_of(members, found.ports[0].name) else _by_port(members)
+    return _by_port(members)
+
+
+def _all_of(members: tuple[Endpoint, ...], port: str) -> bool:
+    return all(endpoint.service_port == port for endpoint in members)
+
+
+def _by_port(members: Iterable[Endpoint]) -> dict[str, tuple[Endpoint, ...]]:
     by_port: dict[str, list[Endpoint]] = {}
-    for endpoint in union(parts):
+    for endpoint in members:
         by_port.setdefault(endpoint.service_port, []).append(endpoint)
-    return {name: tuple(members) for name, members in by_port.items()}
+    return {name: tuple(found) for name, found in by_port.items()}
 
 
 @query

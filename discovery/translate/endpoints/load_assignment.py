@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -15,7 +16,7 @@ from discovery.registry.endpoint import Endpoint, Health
 from discovery.registry.service import ServiceRef
 from discovery.schema.destination_rule import ClientTLSMode, TrafficPolicy
 from discovery.schema.peer_authentication import MutualTLSMode
-from discovery.translate.endpoints.lb_endpoint import encode_endpoint, endpoint_facts
+from discovery.translate.endpoints.lb_endpoint import EndpointFacts, encode_endpoint, endpoint_facts
 from discovery.translate.locality import (
     LocalityShare,
     balances_localities,
@@ -67,16 +68,29 @@ def _localities(db: Database, key: AssignmentKey) -> bytes:
     shares = _shares(db, key, policy, {place: sum(e.weight for e in members) for place, members in groups.items()})
     speaks_mtls = _MutualTls(db, policy)
     out = bytearray()
+    facts = _FactsOf(speaks_mtls)
     for place in sorted(groups):
         share = shares.get(place)
         if share is None:
             continue
-        lb_endpoints = b"".join(
-            bytes_field(2, encode_endpoint(e, endpoint_facts(e, mtls=speaks_mtls(e)), weight=e.weight))
-            for e in groups[place]
-        )
+        lb_endpoints = b"".join([bytes_field(2, encode_endpoint(e, facts(e), weight=e.weight)) for e in groups[place]])
         out += bytes_field(2, _locality_fields(place) + lb_endpoints + _share_fields(share))
     return bytes(out)
+
+
+class _FactsOf:
+    """Facts of endpoints, gathered once for all that share their labels (those of one workload, or of none)."""
+
+    def __init__(self, speaks_mtls: _MutualTls) -> None:
+        self._speaks_mtls = speaks_mtls
+        self._known: dict[tuple[int, str, int], EndpointFacts] = {}
+
+    def __call__(self, endpoint: Endpoint) -> EndpointFacts:
+        at = (id(endpoint.labels), endpoint.workload, endpoint.port)  # labels live as long as the endpoints do
+        facts = self._known.get(at)
+        if facts is None:
+            facts = self._known[at] = endpoint_facts(endpoint, mtls=self._speaks_mtls(endpoint))
+        return facts
 
 
 def _chosen(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> Iterable[Endpoint]:
@@ -139,11 +153,13 @@ class _MutualTls:
         return accepted
 
 
+@lru_cache(maxsize=1024)
 def _locality_fields(place: str) -> bytes:
     region, zone, sub_zone = ([*place.split("/"), "", ""])[:3]
     locality = {"region": region, "zone": zone, "sub_zone": sub_zone} if place else {}
     return serialize(LocalityLbEndpoints(locality=locality))
 
 
+@lru_cache(maxsize=1024)
 def _share_fields(share: LocalityShare) -> bytes:
     return serialize(LocalityLbEndpoints(load_balancing_weight={"value": share.weight}, priority=share.priority))
