@@ -94,7 +94,7 @@ def _ingress_keys(db: Database, view: InboundView) -> list[InboundClusterKey]:
         keys.append(
             InboundClusterKey(
                 port=listener.port.number,
-                endpoint=_own_endpoint(listener.default_endpoint),
+                endpoint=_own_endpoint(listener.default_endpoint, view.address),
                 protocol=listener.port.protocol,
                 namespace=view.namespace,
                 ipv4=view.ipv4,
@@ -104,7 +104,15 @@ def _ingress_keys(db: Database, view: InboundView) -> list[InboundClusterKey]:
     return keys
 
 
-def _own_endpoint(written: str) -> str:
-    """``defaultEndpoint`` as an address; empty for the wildcard: the pod's own IP is the original destination."""
-    host = written.rpartition(":")[0]
-    return "" if host in ("0.0.0.0", "[::]") else written  # noqa: S104 - compared, not bound
+def _own_endpoint(written: str, own_address: str) -> str:
+    """``defaultEndpoint`` as an address, where the wildcard stands for the workload's own.
+
+    Empty, so that connections go on to where they were going, if nothing is written or the workload's address is of
+    the other family.
+    """
+    host, _, port = written.rpartition(":")
+    if host == "0.0.0.0":  # noqa: S104 - compared, not bound
+        return f"{own_address}:{port}" if own_address and ":" not in own_address else ""
+    if host == "[::]":
+        return f"[{own_address}]:{port}" if ":" in own_address else ""
+    return written
