@@ -12,8 +12,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 import benchmarks.engine  # noqa: F401 - registers its question
 from benchmarks import inprocess
+from benchmarks.effective import measure_effect
 from benchmarks.mesh import Mesh, Shape
 from benchmarks.processes import FLOOR, PILOT_DISCOVERY, MeasuringError
 from benchmarks.report import describe_machine, render_table, write_results
@@ -42,6 +45,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--endpoints", type=int, default=10)
     parser.add_argument("--sidecars", type=int, nargs="+", default=[200, 1000], help="one run each (200 1000)")
     parser.add_argument("--large", type=int, default=4000, help="services of the flatness run; 0 leaves it out (4000)")
+    parser.add_argument(
+        "--probe",
+        type=int,
+        default=3000,
+        help="services of the run at a real Envoy; 0 leaves it out (3000)",
+    )
     parser.add_argument("--quiet", type=float, default=1.0, help="seconds without a response that end a change (1)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "latest.json")
     parser.add_argument("--keep", type=Path, help="keep meshes and logs in this directory")
@@ -71,7 +80,7 @@ def flatness(smaller: Sequence[Row], larger: Sequence[Row]) -> list[Row]:
     ]
 
 
-async def _measure_all(setups: Sequence[Setup], scratch: Path) -> list[Row]:
+async def _measure_all(setups: Sequence[Setup], scratch: Path, *, probed_services: int) -> list[Row]:
     runs: list[list[Row]] = []
     for number, setup in enumerate(setups):
         print(f"measuring {setup.title()} ...", file=sys.stderr, flush=True)
@@ -81,6 +90,13 @@ async def _measure_all(setups: Sequence[Setup], scratch: Path) -> list[Row]:
     rows = [r for rows in runs for r in rows]
     for run in runs[1:]:
         rows += flatness(runs[0], run)
+    if probed_services:
+        mesh = msgspec.structs.replace(setups[0].mesh, services=probed_services)
+        setup = msgspec.structs.replace(setups[0], mesh=mesh)
+        print(f"measuring when an edit is in force at Envoy, {setup.title()} ...", file=sys.stderr, flush=True)
+        directory = scratch / "probe"
+        directory.mkdir()
+        rows += await measure_effect(setup, directory)
     return rows
 
 
@@ -90,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="pilot-mesh-bench-") as temporary:
         scratch: Path = arguments.keep or Path(temporary)
         try:
-            rows = asyncio.run(_measure_all(_setups(arguments), scratch))
+            rows = asyncio.run(_measure_all(_setups(arguments), scratch, probed_services=arguments.probe))
         except MeasuringError as failure:
             logs = [text for log in sorted(scratch.glob("*/*.log")) for text in (f"--- {log}", _tail(log))]
             print("\n".join(logs), f"cannot measure: {failure}", sep="\n", file=sys.stderr)

@@ -35,6 +35,7 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
     policies: int = 10  # services with a VirtualService and a DestinationRule
     elsewhere: int = 10  # services of another namespace that exports nothing
     namespace: str = "bench"
+    port: int = 80
     shape: Shape = Shape.KUBERNETES
 
     def title(self) -> str:
@@ -48,6 +49,7 @@ class _Service(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     namespace: str
     endpoints: int
+    port: int
     shape: Shape
     exported: bool = True
 
@@ -82,7 +84,7 @@ def _kubernetes_service(service: _Service) -> str:
         "apiVersion: v1\nkind: Service\n"
         + _metadata(service, service.name, private)
         + f"spec:\n  clusterIP: {service.vip}\n  selector: {{app: {service.name}}}\n"
-        + "  ports:\n  - {name: http, port: 80, targetPort: 8080, protocol: TCP}\n"
+        + f"  ports:\n  - {{name: http, port: {service.port}, targetPort: 8080, protocol: TCP}}\n"
     )
 
 
@@ -107,7 +109,7 @@ def _service_entry(service: _Service, edition: int) -> str:
         + f"spec:\n  hosts: [{service.host}]\n  addresses: [{service.vip}]\n"
         + "  location: MESH_INTERNAL\n  resolution: STATIC\n"
         + ("" if service.exported else '  exportTo: ["."]\n')
-        + "  ports:\n  - {name: http, number: 80, targetPort: 8080, protocol: HTTP}\n"
+        + f"  ports:\n  - {{name: http, number: {service.port}, targetPort: 8080, protocol: HTTP}}\n"
         + f"  endpoints:\n{endpoints}"
     )
 
@@ -119,8 +121,8 @@ def _policies(service: _Service, edition: int) -> str:
         + _metadata(service, service.name)
         + f"spec:\n  hosts: [{service.host}]\n  http:\n  - name: api\n    match:\n    - uri: {{prefix: /api}}\n"
         + f"    timeout: {edition % 1000 + 1}s\n    retries: {{attempts: 3, perTryTimeout: 1s, retryOn: 5xx}}\n"
-        + f"    route:\n    - destination: {{host: {service.host}, port: {{number: 80}}}}\n"
-        + f"  - name: rest\n    route:\n    - destination: {{host: {service.host}, port: {{number: 80}}}}\n"
+        + f"    route:\n    - destination: {{host: {service.host}, port: {{number: {service.port}}}}}\n"
+        + f"  - name: rest\n    route:\n    - destination: {{host: {service.host}, port: {{number: {service.port}}}}}\n"
         + "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\n"
         + _metadata(service, service.name)
         + f"spec:\n  host: {service.host}\n  trafficPolicy:\n    loadBalancer: {{simple: LEAST_REQUEST}}\n"
@@ -167,9 +169,31 @@ class MeshDirectory:
         self._edition += 1
         self._put_endpoints(self._hidden(0), self._edition)
 
+    def add_probe(self) -> str:
+        """Let proxies labelled ``app: probe`` listen on the mesh's port themselves; gives the host that they probe."""
+        service = self._service(self.mesh.services - 1)
+        sidecar = (
+            f"apiVersion: networking.istio.io/v1\nkind: Sidecar\n{_metadata(service, 'probe')}"
+            "spec:\n  workloadSelector: {labels: {app: probe}}\n  egress:\n"
+            f"  - {{port: {{number: {service.port}, protocol: HTTP, name: http}}, bind: 127.0.0.1, hosts: ['*/*']}}\n"
+        )
+        self._put("sidecars", service, sidecar)
+        return service.host
+
+    def redirect_probe(self, edition: int) -> None:
+        """Redirect requests for the probed host to a place that names the edition."""
+        service = self._service(self.mesh.services - 1)
+        route = (
+            f"apiVersion: networking.istio.io/v1\nkind: VirtualService\n{_metadata(service, 'probe')}"
+            f"spec:\n  hosts: [{service.host}]\n  http:\n  - redirect: {{authority: edition-{edition}.example}}\n"
+        )
+        self._put("policies", service, route)
+
     def _service(self, number: int) -> _Service:
         mesh = self.mesh
-        return _Service(number=number, namespace=mesh.namespace, endpoints=mesh.endpoints, shape=mesh.shape)
+        return _Service(
+            number=number, namespace=mesh.namespace, endpoints=mesh.endpoints, port=mesh.port, shape=mesh.shape
+        )
 
     def _hidden(self, number: int) -> _Service:
         service = self._service(self.mesh.services + number)

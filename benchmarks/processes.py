@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from benchmarks.accounting import Usage, usage
 
-__all__ = ["LoadGenerator", "MeasuringError", "Server", "free_ports"]
+__all__ = ["LoadGenerator", "MeasuringError", "Process", "Server", "free_ports"]
 
 PILOT_DISCOVERY = (
     "{python} -m discovery discovery --configDir {dir} --registries= --grpcAddr 127.0.0.1:{grpc} "
@@ -50,7 +50,7 @@ def free_ports(*names: str) -> dict[str, int]:
     return ports
 
 
-class _Process:
+class Process:
     """A subprocess that is killed with its group when the context ends."""
 
     def __init__(self, arguments: Sequence[str], log: Path) -> None:
@@ -60,11 +60,13 @@ class _Process:
 
     @property
     def process(self) -> asyncio.subprocess.Process:
+        """The process while the context is entered."""
         if self._process is None:
             raise MeasuringError(f"{self._arguments[0]} was not started")
         return self._process
 
     async def start(self) -> None:
+        """Start it; its output goes to the log."""
         with self.log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._arguments,
@@ -93,7 +95,7 @@ class _Process:
                     await process.wait()
 
 
-class Server(_Process):
+class Server(Process):
     """A control plane (or the floor) started by a command line, as a user would.
 
     The command may name ``{python}``, ``{dir}`` and the ports ``{grpc} {http} {monitoring}``.
@@ -103,7 +105,8 @@ class Server(_Process):
         ports = free_ports("grpc", "http", "monitoring")
         values: Mapping[str, object] = {"python": sys.executable, "dir": directory, **ports}
         super().__init__([word.format_map(values) for word in shlex.split(command)], log)
-        self.address = f"127.0.0.1:{ports['grpc']}"
+        self.port = ports["grpc"]
+        self.address = f"127.0.0.1:{self.port}"
         self._ready_url = f"http://127.0.0.1:{ports['http']}/ready"
         self._metrics_url = f"http://127.0.0.1:{ports['monitoring']}/metrics"
 
@@ -156,7 +159,7 @@ def _fetch(url: str) -> bytes | None:
         return None
 
 
-class LoadGenerator(_Process):
+class LoadGenerator(Process):
     """``python -m benchmarks.loadgen``, spoken to in lines."""
 
     pipes_output = True

@@ -67,6 +67,13 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType(
         "memory": Budget(question="resident memory of the control plane", limit=250, istiod="1.2-2.2 GB"),
         # istiod's own figure is 0.0: less than half a tenth of a second.
         "idle_cpu": Budget(question="CPU in 5 s while nothing changes", limit=0.05, istiod="0.0 s"),
+        "route_effective_p99": Budget(
+            question="one route edited among 3000: effective at Envoy, p99", limit=50, istiod="120-300 ms"
+        ),
+        "route_effective_under_load_p99": Budget(
+            question="one route edited among 3000, under load: effective at Envoy, p99", limit=100
+        ),
+        "route_edit_failed_requests": Budget(question="requests that failed while routes were edited", limit=0),
         "time_series": Budget(question="time series exported", limit=1000, istiod="grows"),
         "flat_endpoint_change": Budget(question="endpoint change: cost per proxy, larger over smaller", limit=1.3),
         "flat_virtual_service_change": Budget(
