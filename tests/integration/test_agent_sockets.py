@@ -31,6 +31,7 @@ from discovery.runtime.clock import SystemClock
 from discovery.wire import type_urls
 from discovery.wire.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse, Listener, pack, serialize
 from tests.kit.envoy_types import load_type
+from tests.kit.eventually import eventually
 from tests.kit.fake_ca import FakeSigner
 from tests.kit.fake_istiod import FakeIstiod, FakeStream, sotw_response
 from tests.kit.mesh_ca import MeshCa
@@ -189,14 +190,12 @@ class Bench:
 
     async def listener_port(self) -> int:
         """The port of the listener once Envoy accepts connections on it, which is after all its secrets came."""
-        async with asyncio.timeout(20):
-            while json.loads(await self.admin("/server_info"))["state"] != "LIVE":  # noqa: ASYNC110 - Envoy tells nobody
-                await asyncio.sleep(0.02)
-            while True:
-                page = await self.admin("/listeners?format=json")
-                for listener in json.loads(page or "{}").get("listener_statuses", []):
-                    return int(listener["local_address"]["socket_address"]["port_value"])
-                await asyncio.sleep(0.05)
+        await eventually(self._is_live, within_s=20)
+        page = json.loads(await self.admin("/listeners?format=json"))
+        return int(page["listener_statuses"][0]["local_address"]["socket_address"]["port_value"])
+
+    async def _is_live(self) -> bool:
+        return bool(json.loads(await self.admin("/server_info"))["state"] == "LIVE")
 
     async def greet(self, port: int) -> x509.Certificate:
         """Call the listener with a certificate of the mesh; Envoy's certificate, verified with the mesh's root."""
@@ -247,9 +246,7 @@ async def envoy(api_type: str, directory: Path) -> AsyncIterator[asyncio.subproc
             stderr=log,
         )
         try:
-            async with asyncio.timeout(20):
-                while not admin.exists() or not admin.read_text():  # noqa: ASYNC110 - written by Envoy
-                    await asyncio.sleep(0.02)
+            await eventually(lambda: admin.exists() and admin.stat().st_size > 0, within_s=20)
             yield process
         finally:
             process.kill()
@@ -273,9 +270,11 @@ async def test_envoy_is_configured_and_certified_through_the_agent(api_type: str
         names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert names.get_values_for_type(x509.UniformResourceIdentifier) == [IDENTITY]
         bench.secrets.set_trust_anchors(MeshCa(datetime.now(UTC)).root_pem)  # makes the agent renew at once
-        async with asyncio.timeout(10):
-            while (await bench.greet(port)).serial_number == first.serial_number:  # noqa: ASYNC110 - Envoy tells nobody
-                await asyncio.sleep(0.02)
+
+        async def renewed() -> bool:
+            return (await bench.greet(port)).serial_number != first.serial_number
+
+        await eventually(renewed)
         assert bench.signer.calls == 2
         assert plane.nacks == []
         assert await bench.stat("listener_manager.lds.update_rejected") == 0

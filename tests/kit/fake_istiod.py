@@ -31,9 +31,15 @@ class FakeStream:
         self._end: asyncio.Future[tuple[grpc.StatusCode, str]] = asyncio.get_running_loop().create_future()
 
     async def read(self, *, within_s: float = 5) -> DiscoveryRequest | DeltaDiscoveryRequest:
-        """The next request, decoded by the generated classes."""
+        """The next request, decoded by the generated classes.
+
+        Raises:
+            EOFError: the client has ended the stream.
+        """
         async with asyncio.timeout(within_s):
-            data = await self._context.read()
+            data: object = await self._context.read()
+        if not isinstance(data, bytes):
+            raise EOFError("the client has ended the stream")
         kind = DeltaDiscoveryRequest if self.rpc.startswith("Delta") else DiscoveryRequest
         self.requests += 1
         return kind.FromString(data)

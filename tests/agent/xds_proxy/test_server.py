@@ -19,8 +19,9 @@ from agent.xds_proxy.server import XdsProxy, XdsProxyOptions
 from discovery.runtime.clock import SystemClock
 from discovery.runtime.supervise import run_all
 from discovery.wire import type_urls
+from tests.kit.eventually import eventually
 from tests.kit.fake_envoy import DownstreamClient
-from tests.kit.fake_istiod import FakeIstiod, delta_response, sotw_response
+from tests.kit.fake_istiod import FakeIstiod, FakeStream, delta_response, sotw_response
 
 forms = pytest.mark.parametrize("form", list(Form))
 RESPONSES = {Form.SOTW: sotw_response, Form.DELTA: delta_response}
@@ -62,14 +63,6 @@ async def relay(istiod: FakeIstiod, directory: Path, *intercepts: Table) -> Asyn
     proxy = XdsProxy(options, clock=SystemClock(), metrics=metrics, intercepts=intercepts, chance=lambda: 0.0)
     async with proxy:
         yield Bench(proxy, metrics, options.socket)
-
-
-async def until(condition: object, *, within_s: float = 5) -> None:
-    """Let the loop run until ``condition()`` holds."""
-    assert callable(condition)
-    async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - the conditions are counters of others
-            await asyncio.sleep(0.005)
 
 
 @forms
@@ -140,14 +133,22 @@ async def exchange(istiod: FakeIstiod, envoy: DownstreamClient) -> None:
     await envoy.read()
 
 
+async def is_of(stream: FakeStream, node: str) -> bool:
+    """Whether the first request of a stream, if it still has one, names this node."""
+    try:
+        return bool((await stream.read()).node.id == node)
+    except EOFError:
+        return False
+
+
 async def test_reconnect_envoy_closes_and_opens(tmp_path: Path) -> None:
     """Envoy's end closes the stream upstream; its next stream works and gets its own connection."""
     async with FakeIstiod() as istiod, relay(istiod, tmp_path) as bench:
         for _ in range(2):
             async with bench.envoy() as envoy:
                 await exchange(istiod, envoy)
-            await until(lambda: istiod.open_streams == 0)
-        await until(lambda: bench.metrics.envoy_terminations.count(Severity.CANCELLED) == 2)
+            await eventually(lambda: istiod.open_streams == 0)
+        await eventually(lambda: bench.metrics.envoy_terminations.count(Severity.CANCELLED) == 2)
 
 
 async def test_reconnect_newest_of_several_streams_wins(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ async def test_reconnect_envoy_half_closes(tmp_path: Path) -> None:
             await exchange(istiod, envoy)
             await envoy.half_close()
             assert await envoy.status() == ("OK", "")
-        await until(lambda: istiod.open_streams == 0)
+        await eventually(lambda: istiod.open_streams == 0)
         async with bench.envoy() as envoy:
             await exchange(istiod, envoy)
 
@@ -187,12 +188,13 @@ async def test_reconnect_under_concurrent_requests(tmp_path: Path) -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(5):
                 group.create_task(storm())
-        await until(lambda: istiod.open_streams == 0)
-        accepted = istiod.accepted
-        for _ in range(accepted):
-            await istiod.accept()
         async with bench.envoy() as envoy:
-            await exchange(istiod, envoy)
+            await envoy.ask(type_urls.CLUSTER, node="the last")
+            while not await is_of(stream := await istiod.accept(), "the last"):
+                pass  # of the storm, and ended since
+            await stream.write(sotw_response(type_urls.CLUSTER, b"x"))
+            await envoy.read()
+            await eventually(lambda: istiod.open_streams == 1)
 
 
 @pytest.mark.parametrize(
