@@ -177,6 +177,7 @@ def open_channel(options: UpstreamOptions, *, now: Callable[[], datetime]) -> gr
         # would keep roots and certificates that have been rotated since.
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_retries", 0),
+        ("grpc.min_reconnect_backoff_ms", int(options.connect_timeout_s * 1000)),  # the limit of one attempt, too
         ("grpc.service_config_disable_resolution", 1),
         ("grpc.max_receive_message_length", -1),
         ("grpc.max_send_message_length", -1),
