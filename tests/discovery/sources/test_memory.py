@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from discovery.engine import Database
 from discovery.schema.decode import decode
 from discovery.schema.meta import Object, ObjectKey
 from discovery.sources.memory import MemorySource
 from discovery.store.state import Store
-from tests.kit.source_contract import SourceContract, SourceWorld
+from tests.kit.source_contract import SourceContract, SourceWorld, virtual_service
 
 
 class MemoryWorld:
@@ -40,3 +41,14 @@ class TestMemory(SourceContract):
     @pytest.fixture
     def world(self) -> SourceWorld:
         return MemoryWorld()
+
+
+async def test_what_is_put_is_there_at_once() -> None:
+    """No waiting: the next query sees it."""
+    store = Store(Database())
+    (obj,) = decode(virtual_service("one", "h1")).objects
+    async with MemorySource(store.apply) as source:
+        source.put(obj)
+        assert store.objects[obj.key] is obj
+        source.remove(obj.key)
+        assert store.objects == {}
