@@ -23,10 +23,11 @@ _MAX_BODY_BYTES: Final = 64 * 1024 * 1024  # statistics of a large Envoy take so
 
 
 class TcpTarget(msgspec.Struct, frozen=True):
-    """A server at a host and port."""
+    """A server at a host and port; ``authority``: what it is called in ``Host``, if it goes by another name."""
 
     host: str
     port: int
+    authority: str = ""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -62,7 +63,7 @@ async def fetch(
         HttpClientError: refused, timed out, cut off or malformed.
         ValueError: what should be sent is no valid request.
     """
-    host = str(target) if isinstance(target, TcpTarget) else "localhost"
+    host = (target.authority or str(target)) if isinstance(target, TcpTarget) else "localhost"
     message = render_request(method, path, host=host, headers=headers, body=body)
     try:
         async with asyncio.timeout(timeout_s):

@@ -82,3 +82,16 @@ async def test_a_unix_socket_is_reached(tmp_path: Path) -> None:
         response = await fetch(UnixTarget(path), "/", method="POST", headers=(("x", "y"),), body=b"z", timeout_s=5)
         task.cancel()
     assert response.body == b"POST y z"
+
+
+async def test_a_server_can_be_asked_under_another_name() -> None:
+    """The address says where to connect, the authority what stands in ``Host``."""
+
+    async def handler(request: Request) -> Response:
+        return Response(body=request.header("host").encode())
+
+    async with HttpServer("named", handler, host="127.0.0.1") as server, asyncio.TaskGroup() as group:
+        task = group.create_task(server.run())
+        response = await fetch(TcpTarget("127.0.0.1", server.port, "reviews:9080"), "/", timeout_s=5)
+        task.cancel()
+    assert response.body == b"reviews:9080"
