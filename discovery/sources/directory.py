@@ -67,7 +67,7 @@ class DirectorySource:
         """Follow the directory until cancelled.
 
         Raises:
-            OSError: the operating system grants no more file watches (inotify limits).
+            ExceptionGroup: of an OSError, when the operating system grants no more watches (inotify limits).
         """
         await Watch(self._directories, self.look, self._wanted).run()
 

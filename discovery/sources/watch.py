@@ -68,7 +68,7 @@ class Watch:
         """Watch until cancelled; ``look`` gets the absolute paths that events named, none when all must be looked at.
 
         Raises:
-            OSError: the operating system grants no more watches.
+            ExceptionGroup: of an OSError, when the operating system grants no more watches (inotify limits).
         """
         while True:
             watched = frozenset(self._directories())
