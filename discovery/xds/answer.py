@@ -35,7 +35,7 @@ class Terms(NamedTuple):
 class Answer(NamedTuple):
     """What a response would carry; ``body`` are its framed resources and removals."""
 
-    body: bytes
+    body: tuple[bytes, ...]  # pieces that many answers share; they are joined when they are written
     sent: tuple[frozenset[str], ...]
     removed: frozenset[str]
     lingering: dict[str, Resource | None]
@@ -70,16 +70,12 @@ def compose(watch: Watch, terms: Terms) -> Answer:
         body = [part.body for part in parts]
         if removed:
             body.append(terms.variant.removal(removed))
-        return Answer(_join(body), sent, removed, lingering)
+        return Answer(tuple(body), sent, removed, lingering)
     if not removed and not any(sent) and not watch.answer:
-        return Answer(b"", sent, removed, lingering)
+        return Answer((), sent, removed, lingering)
     body = [table.part(0, watch.names, terms.variant.form).body for table in watch.tables]
     body += [frame(r, terms.variant.form) for r in lingering.values() if r is not None]
-    return Answer(_join(body), sent, removed, lingering)
-
-
-def _join(pieces: list[bytes]) -> bytes:
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return Answer(tuple(body), sent, removed, lingering)
 
 
 def _last(watch: Watch, name: str) -> Resource | None:
@@ -195,12 +191,12 @@ def _framed(
         # A name without a resource tells Envoy that its paused request waits in vain.
         pieces += [bytes_field(2, string_field(3, name)) for name in bodiless]
         pieces.append(variant.removal(removed))
-        return Answer(b"".join(pieces), sent, removed, lingering)
+        return Answer(tuple(pieces), sent, removed, lingering)
     if not due and not removed and not watch.answer:
-        return Answer(b"", sent, removed, lingering)
+        return Answer((), sent, removed, lingering)
     everything: dict[str, Resource | None] = dict(lingering)
     for table in reversed(watch.tables):
         everything.update((name, table.resources[name]) for name in table.present(watch.names))
     everything.update((name, terms.fallback(name)) for name in watch.names.explicit if name not in everything)
     pieces = [frame(resource, variant.form) for resource in everything.values() if resource is not None]
-    return Answer(b"".join(pieces), sent, removed, lingering)
+    return Answer(tuple(pieces), sent, removed, lingering)

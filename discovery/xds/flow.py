@@ -207,5 +207,5 @@ class Flow:
         watch.nonce, watch.sent_at = nonce, now
         if ack:
             self.acks[ack] = watch
-        data = b"".join((string_field(1, version), answer.body, _TYPE[watch.type_url], string_field(5, nonce)))
-        return Send(watch.type_url, data, sum(map(len, names)))
+        tail = _TYPE[watch.type_url] + string_field(5, nonce)
+        return Send(watch.type_url, (string_field(1, version), *answer.body, tail), sum(map(len, names)))

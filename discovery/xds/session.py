@@ -105,7 +105,7 @@ class Session:
         """
         type_url = request.type_url
         if type_url not in _PLACE or type_url in self.refused:
-            return (Unserved(type_url),)
+            return (Unserved(type_url, request.error),)
         watch = self.watches.get(type_url)
         if watch is None:
             self._open(request)
@@ -266,7 +266,7 @@ class Session:
     def _aim(self, watch: Watch) -> None:
         """Make the watch's tables those of the present view."""
         routes = _NOTHING
-        if watch.type_url == VIRTUAL_HOST and ROUTE in self.watches:
+        if watch.type_url == VIRTUAL_HOST and self.key.vhds and ROUTE in self.watches:
             routes = self.watches[ROUTE].names.explicit
         keys = self._world.generators.tables(watch.type_url, self.view, routes)
         if watch.aim(self._world.tables, keys):

@@ -53,8 +53,17 @@ class Send(NamedTuple):
     """A response to write."""
 
     type_url: str
-    data: bytes
+    pieces: tuple[bytes, ...]  # the message, in pieces that are shared by many streams as far as they are equal
     resources: int  # how many it carries or removes
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return sum(map(len, self.pieces))
+
+    def data(self) -> bytes:
+        """The message; a copy of its own, so make it when it is written and not before."""
+        return b"".join(self.pieces)
 
 
 class Rejected(NamedTuple):
@@ -77,6 +86,7 @@ class Unserved(NamedTuple):
     """A request for a type that this stream does not get."""
 
     type_url: str
+    error: str | None = None  # that it carries; a report of health says so what is wrong
 
 
 Fact = Rejected | Expired | Unserved
