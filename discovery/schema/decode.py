@@ -44,6 +44,9 @@ def decode(document: object, *, origin: Origin = Origin(), namespace: str = DEFA
     if not isinstance(document, dict):
         return _refused("", "", f"want an object with apiVersion and kind, got {type(document).__name__}", origin)
     kind, api_version = document.get("kind"), document.get("apiVersion")
+    if kind is None and api_version is None:
+        problem, hint = "no Kubernetes object: it has neither apiVersion nor kind", "it is ignored"
+        return Decoded(findings=(Finding("", "", problem, hint, Severity.WARNING, origin),))
     if not isinstance(kind, str) or not isinstance(api_version, str) or not kind or not api_version:
         missing = "kind" if not isinstance(kind, str) or not kind else "apiVersion"
         return _refused("", missing, f"want a text, got {document.get(missing)!r}", origin)

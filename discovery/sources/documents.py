@@ -8,7 +8,7 @@ from hashlib import blake2b
 import msgspec
 
 from discovery.schema.decode import decode
-from discovery.schema.findings import Finding
+from discovery.schema.findings import Finding, has_errors
 from discovery.schema.meta import Object, ObjectKey, Origin
 from discovery.schema.yaml_text import Piece, YamlError, parse_yaml, split_documents
 
@@ -82,7 +82,7 @@ def _decode_document(path: str, piece: Piece, digest: bytes = b"") -> Document:
         finding = Finding("", "", f"no valid YAML: {error.problem}", "the last good version is kept", origin=where)
         return Document(digest, piece.line, findings=(finding,), unreadable=True)
     result = decode(value, origin=origin)
-    unnamed = bool(result.findings) and not result.objects and not result.broken and not result.ignored
+    unnamed = has_errors(result.findings) and not result.objects and not result.broken
     return Document(digest, piece.line, result.objects, result.findings, result.broken, unreadable=unnamed)
 
 

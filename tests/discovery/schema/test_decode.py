@@ -89,6 +89,12 @@ def test_documents_without_identity_are_findings(text: str, path: str) -> None:
     assert str(finding).startswith("a.yaml:3: ")
 
 
+def test_other_yaml_is_a_warning() -> None:
+    """An OpenAPI file beside the manifests is told and ignored."""
+    (finding,) = decoded("{swagger: '2.0'}").findings
+    assert finding.severity is Severity.WARNING
+
+
 def test_empty_document_is_nothing() -> None:
     """Two document separators in a row are legal."""
     assert decode(None).objects == ()
