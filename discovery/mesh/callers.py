@@ -13,7 +13,7 @@ from discovery.mesh.proxy import Labels
 from discovery.mesh.short_names import MESH_GATEWAY
 from discovery.schema.virtual_service import HTTPMatchRequest, HTTPRoute
 
-__all__ = ["Caller", "Condition", "condition", "conditions"]
+__all__ = ["Caller", "Condition", "condition", "conditions", "meant_for"]
 
 
 class Caller(NamedTuple):
@@ -49,6 +49,13 @@ def condition(match: HTTPMatchRequest) -> Condition:
     if match.gateways:
         return Condition(port=match.port, gateways=match.gateways)
     return Condition(match.port, tuple(sorted(match.source_labels.items())), match.source_namespace)
+
+
+def meant_for(match: HTTPMatchRequest, caller: Caller) -> bool:
+    """Whether a match asks nothing of the caller that it does not meet."""
+    if not (match.port or match.gateways or match.source_labels or match.source_namespace):
+        return True
+    return condition(match).met_by(caller)
 
 
 def conditions(routes: Iterable[HTTPRoute]) -> tuple[Condition, ...]:

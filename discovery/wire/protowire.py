@@ -9,6 +9,7 @@ Spec: https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 __all__ = ["bytes_field", "fields", "string_field", "uint_field", "varint"]
 
@@ -25,14 +26,26 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
+_BYTES: Final = tuple(bytes((value,)) for value in range(0x80))
+
+
 def bytes_field(number: int, value: bytes) -> bytes:
     """A length-prefixed field (bytes, string or message); written even when empty."""
-    return varint(number << 3 | 2) + varint(len(value)) + value
+    size = len(value)
+    if size < 0x80 and number < 16:  # most are
+        return _BYTES[number << 3 | 2] + _BYTES[size] + value
+    return varint(number << 3 | 2) + varint(size) + value
 
 
 def string_field(number: int, value: str) -> bytes:
     """A string field; empty strings are left out, as proto3 does."""
-    return bytes_field(number, value.encode()) if value else b""
+    if not value:
+        return b""
+    data = value.encode()
+    size = len(data)
+    if size < 0x80 and number < 16:
+        return _BYTES[number << 3 | 2] + _BYTES[size] + data
+    return varint(number << 3 | 2) + varint(size) + data
 
 
 def uint_field(number: int, value: int) -> bytes:

@@ -6,62 +6,83 @@ Spec: https://istio.io/latest/docs/reference/config/networking/virtual-service/#
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 import msgspec
 
 from discovery.schema.virtual_service import Destination, HTTPRetry, HTTPRoute, HTTPRouteDestination
 from discovery.translate.routes.headers import add_headers, authority_of
 from discovery.translate.routes.percent import ALL, fraction, whole_percent
-from discovery.translate.routes.redirect import UNSERVABLE
 from discovery.translate.routes.retry import retry_policy
+from discovery.wire.envoy import RouteAction, serialize
 
-__all__ = ["Target", "Targets", "forward"]
-
-_NO_TIMEOUT: Final = timedelta(0)
+__all__ = ["Defaults", "Target", "Targets", "forward", "patience"]
 
 
 class Target(msgspec.Struct, frozen=True):
     """What a destination turned out to be."""
 
     cluster: str
+    authority: str = ""  # host and port, as traces name it
     hash_policy: Mapping[str, Any] | None = None  # keyword form of ``RouteAction.HashPolicy``
 
 
 Targets = Mapping[Destination, Target]
 
 
-def forward(fields: dict[str, Any], route: HTTPRoute, targets: Targets, default_retry: HTTPRetry | None) -> None:
-    """Make a route send requests to clusters.
+class Defaults(NamedTuple):
+    """What the mesh says of all routes."""
+
+    retries: HTTPRetry | None = None
+    patience: bytes = b""  # ``patience`` of a route that says nothing
+
+
+def patience(*, retries: HTTPRetry | None, timeout: Any = None, hashed: bool = False) -> bytes:
+    """How long and how often to try: these fields of ``route.v3.RouteAction``.
 
     Args:
-        fields: of a ``route.v3.Route``, where its own header operations already are.
+        retries: None for the built-in policy.
+        timeout: of the whole request, and what gRPC clients may ask for at most; None: no limit.
+        hashed: the endpoint follows from the request.
+    """
+    fields: dict[str, Any] = {"timeout": timeout or {}, "max_grpc_timeout": timeout or {}}
+    policy = retry_policy(retries, hashed=hashed)
+    if policy is not None:
+        fields["retry_policy"] = policy
+    return serialize(RouteAction(**fields))
+
+
+def forward(fields: dict[str, Any], route: HTTPRoute, targets: Targets, defaults: Defaults) -> bytes | None:
+    """The ``route.v3.RouteAction`` that sends requests to clusters; None when there is nowhere to send them.
+
+    Args:
+        fields: of the ``route.v3.Route``, where its own header operations already are; those of a single destination
+            are added.
         route: of a VirtualService.
         targets: the cluster of every destination of the route and its mirrors.
-        default_retry: the mesh's retry policy, for routes without one.
+        defaults: of the mesh.
     """
     sent = _destinations(route, targets)
     if not sent:
-        fields |= UNSERVABLE
-        return
-    fields["route"] = action = _rewrite(route)
+        return None
+    action = _rewrite(route)
     single = len(route.route) == 1
     if single:
-        _single(fields, *sent[0])
+        _single(fields, action, *sent[0])
     else:
         keep_authority = "host_rewrite_literal" in action
         action["weighted_clusters"] = {"clusters": [_weighted(*to, keep_authority=keep_authority) for to in sent]}
     hashed = [target.hash_policy for _, target in sent if target.hash_policy is not None]
     if hashed:
         action["hash_policy"] = [policy for n, policy in enumerate(hashed) if policy not in hashed[:n]]
-    timeout = route.timeout if route.timeout is not None else _NO_TIMEOUT
-    action["timeout"] = action["max_grpc_timeout"] = timeout
-    retries = retry_policy(route.retries or default_retry, hashed=single and bool(hashed))
-    if retries is not None:
-        action["retry_policy"] = retries
     if route.mirror is not None or route.mirrors:
         action["request_mirror_policies"] = _mirrors(route, targets)
+    if route.timeout is None and route.retries is None and not hashed:
+        return serialize(RouteAction(**action)) + defaults.patience
+    retries = route.retries or defaults.retries
+    return serialize(RouteAction(**action)) + patience(
+        retries=retries, timeout=route.timeout, hashed=single and bool(hashed)
+    )
 
 
 def _destinations(route: HTTPRoute, targets: Targets) -> list[tuple[HTTPRouteDestination, Target]]:
@@ -72,13 +93,13 @@ def _destinations(route: HTTPRoute, targets: Targets) -> list[tuple[HTTPRouteDes
     ]
 
 
-def _single(fields: dict[str, Any], to: HTTPRouteDestination, target: Target) -> None:
-    fields["route"]["cluster"] = target.cluster
+def _single(fields: dict[str, Any], action: dict[str, Any], to: HTTPRouteDestination, target: Target) -> None:
+    action["cluster"] = target.cluster
     if to.headers is not None:
         add_headers(fields, to.headers)
         authority = authority_of(to.headers)
         if authority:
-            fields["route"].setdefault("host_rewrite_literal", authority)
+            action.setdefault("host_rewrite_literal", authority)
 
 
 def _weighted(to: HTTPRouteDestination, target: Target, *, keep_authority: bool) -> dict[str, Any]:

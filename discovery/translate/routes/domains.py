@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
+import msgspec
+
 from discovery.registry.host import is_wildcard
 
-__all__ = ["Domains", "host_domains", "service_domains", "short_names"]
+__all__ = ["ClientDomain", "Domains", "ServiceDomains", "host_domains", "service_domains", "short_names"]
 
 _SVC = ".svc."
 
@@ -25,22 +27,82 @@ class Domains(NamedTuple):
     short: tuple[str, ...] = ()
 
 
-def short_names(host: str, dns_domain: str) -> tuple[str, ...]:
-    """How a host may be shortened where ``dns_domain`` is the search domain of the client's pod.
+class ClientDomain(NamedTuple):
+    """The search domain of a client's pod: ``<namespace>.svc.<suffix>``, or any other name as ``suffix``."""
+
+    namespace: str
+    suffix: str
+
+    @classmethod
+    def parse(cls, dns_domain: str) -> ClientDomain:
+        """Read the domain from a node id."""
+        namespace, svc, suffix = dns_domain.partition(_SVC)
+        return cls(namespace, suffix) if svc else cls("", dns_domain)
+
+
+class ServiceDomains(msgspec.Struct, frozen=True):
+    """The domains of a service; spelled out as pods of other namespaces see them, which nearly all clients do."""
+
+    host: str
+    namespace: str  # in the host name; empty when it is no Kubernetes name
+    suffix: str
+    others: Domains
+    addresses: tuple[str, ...] = ()
+    auto_addresses: tuple[str, ...] = ()  # for clients that resolve the host to addresses made for it
+    pods_by_name: bool = False
+
+    def seen_from(self, client: ClientDomain, *, auto_addresses: bool) -> Domains:
+        """The domains for a client."""
+        usual = not (auto_addresses and self.auto_addresses and not self.addresses)
+        if usual and client.namespace and client.namespace != self.namespace and self.suffix in ("", client.suffix):
+            return self.others
+        addresses = self.addresses if usual else self.auto_addresses
+        return _domains(self.host, short_names(self.host, client), addresses, pods_by_name=self.pods_by_name)
+
+
+def service_domains(
+    host: str, *, addresses: Iterable[str] = (), auto_addresses: Iterable[str] = (), pods_by_name: bool = False
+) -> ServiceDomains:
+    """The domains of a service.
+
+    Args:
+        host: its name.
+        addresses: its virtual addresses; ranges are no hosts and left out.
+        auto_addresses: addresses made for it where it has none.
+        pods_by_name: each pod is a host below the service's.
+    """
+    bare = _address_domains(addresses)
+    qualified, svc, suffix = host.partition(_SVC)
+    namespace = qualified.partition(".")[2] if svc else ""
+    short = (qualified, f"{qualified}.svc") if namespace else ()
+    others = _domains(host, short, bare, pods_by_name=pods_by_name)
+    return ServiceDomains(host, namespace, suffix, others, bare, _address_domains(auto_addresses), pods_by_name)
+
+
+def _address_domains(addresses: Iterable[str]) -> tuple[str, ...]:
+    return tuple([_bracketed(address) for address in addresses if "/" not in address])
+
+
+def host_domains(host: str) -> Domains:
+    """The domains of a host that only a VirtualService names: itself."""
+    return Domains((_bracketed(host),))
+
+
+def short_names(host: str, client: ClientDomain) -> tuple[str, ...]:
+    """How a client may shorten a host.
 
     ``reviews.shop.svc.cluster.local`` is ``reviews``, ``reviews.shop.svc`` and ``reviews.shop`` to pods of ``shop``,
     and the latter two to pods of other namespaces of ``cluster.local``.
     """
-    namespace, svc, suffix = dns_domain.partition(_SVC)
-    if not svc:
-        return _unshared(host, dns_domain)
-    qualified, its_svc, its_suffix = host.partition(_SVC)
-    if not its_svc or its_suffix != suffix:
+    if is_wildcard(host) or _is_address(host):
         return ()
-    name, dot, its_namespace = qualified.partition(".")
-    if not dot or not its_namespace:
+    if not client.namespace:
+        return _unshared(host, client.suffix)
+    qualified, svc, suffix = host.partition(_SVC)
+    name, _, namespace = qualified.partition(".")
+    if not svc or suffix != client.suffix or not namespace:
         return ()
-    if its_namespace == namespace:
+    if namespace == client.namespace:
         return name, f"{qualified}.svc", qualified
     return qualified, f"{qualified}.svc"
 
@@ -58,35 +120,14 @@ def _unshared(host: str, dns_domain: str) -> tuple[str, ...]:
     return (name, f"{name}.{own[len(unique)]}") if len(unique) == 2 else (name,)
 
 
-def host_domains(host: str) -> Domains:
-    """The domains of a host that only a VirtualService names: itself."""
-    return Domains((_bracketed(host),))
-
-
-def service_domains(
-    hosts: Iterable[str], dns_domain: str, *, addresses: Iterable[str] = (), pods_by_name: bool = False
-) -> Domains:
-    """The domains of a service.
-
-    Args:
-        hosts: its own and those of its aliases.
-        dns_domain: the search domain of the client's pod.
-        addresses: its virtual addresses; ranges are no hosts and left out.
-        pods_by_name: each pod is a host below the service's.
-    """
-    domains: list[str] = []
-    shortened: tuple[str, ...] = ()
-    for host in hosts:
-        if is_wildcard(host) or _is_address(host):
-            domains.append(_bracketed(host))
-        else:
-            short = short_names(host, dns_domain)
-            domains += (host, f"{host}.", *short)  # with a final dot no search domain is tried
-            shortened += short
+def _domains(host: str, short: tuple[str, ...], addresses: Iterable[str], *, pods_by_name: bool) -> Domains:
+    if is_wildcard(host) or _is_address(host):
+        names: tuple[str, ...] = (_bracketed(host),)
+    else:
+        names = (host, f"{host}.", *short)  # with a final dot no search domain is tried
     if pods_by_name:
-        domains += [f"*.{domain}" for domain in domains]
-    domains += [_bracketed(address) for address in addresses if "/" not in address]
-    return Domains(tuple(domains), shortened)
+        names = (*names, *(f"*.{name}" for name in names))
+    return Domains((*names, *addresses), short)
 
 
 def _is_address(host: str) -> bool:

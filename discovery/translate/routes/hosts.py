@@ -19,6 +19,7 @@ from discovery.mesh.virtual_services import VirtualServiceHeader, virtual_servic
 from discovery.registry.host import is_wildcard
 from discovery.registry.service import ProtocolClass, Registry, Resolution, ServiceRef
 from discovery.schema.meta import ObjectKey
+from discovery.translate.routes.domains import ServiceDomains, service_domains
 from discovery.translate.routes.patterns import Patterns
 
 __all__ = ["EgressHosts", "HostFacts", "HostPort", "ListenerAt", "egress_hosts"]
@@ -36,9 +37,7 @@ class HostFacts(msgspec.Struct, frozen=True):
 
     ref: ServiceRef
     ports: tuple[tuple[int, ProtocolClass], ...]
-    addresses: tuple[str, ...] = ()
-    auto_addresses: tuple[str, ...] = ()
-    pods_by_name: bool = False  # headless in Kubernetes: single pods are hosts below its own
+    domains: ServiceDomains
     alias_of: str = ""
 
 
@@ -47,18 +46,14 @@ class HostPort(NamedTuple):
 
     facts: HostFacts
     family: ProtocolClass
-
-    @property
-    def has_routes(self) -> bool:
-        """Whether its traffic is, or may turn out to be, HTTP."""
-        return self.family in (ProtocolClass.HTTP, ProtocolClass.AUTO)
+    has_routes: bool  # its traffic is, or may turn out to be, HTTP
 
 
 class EgressHosts(msgspec.Struct, frozen=True, kw_only=True):
     """The hosts of an egress listener."""
 
     by_port: Mapping[int, Mapping[str, HostPort]] = {}  # services by host, oldest first
-    aliases: Mapping[str, tuple[str, ...]] = {}  # other names of a service (ExternalName), by its host
+    aliases: Mapping[str, tuple[ServiceDomains, ...]] = {}  # other names of a service (ExternalName), by its host
     virtual_services: tuple[VirtualServiceHeader, ...] = ()  # with HTTP routes, in the order in which they claim
     exact: Mapping[str, tuple[int, ...]] = {}  # positions of virtual services that name a host as such
     wildcards: Mapping[str, int] = {}  # position of the oldest virtual service that has a wildcard
@@ -71,14 +66,14 @@ def _facts(db: Database, ref: ServiceRef) -> HostFacts | None:
     if found is None:
         return None
     alias = found.resolution is Resolution.ALIAS
-    return HostFacts(
-        ref=ref,
-        ports=() if alias else tuple((port.number, port.protocol.family) for port in found.ports),
+    domains = service_domains(
+        ref.host,
         addresses=found.addresses,
         auto_addresses=found.auto_addresses,
         pods_by_name=found.resolution is Resolution.PASSTHROUGH and found.registry is Registry.KUBERNETES,
-        alias_of=found.alias_of,
     )
+    ports = () if alias else tuple((port.number, port.protocol.family) for port in found.ports)
+    return HostFacts(ref, ports, domains, found.alias_of)
 
 
 class _Imports(NamedTuple):
@@ -99,15 +94,16 @@ def egress_hosts(db: Database, at: ListenerAt) -> EgressHosts:
 @query
 def _arranged(db: Database, imports: _Imports) -> EgressHosts:
     by_port: dict[int, dict[str, HostPort]] = {}
-    alias_of: dict[str, str] = {}
+    aliases: dict[str, HostFacts] = {}
     for ref in imports.services:
         facts = _facts(db, ref)
         if facts is None:
             continue
         if facts.alias_of:
-            alias_of[ref.host] = facts.alias_of
+            aliases[ref.host] = facts
         for number, family in facts.ports:
-            by_port.setdefault(number, {}).setdefault(ref.host, HostPort(facts, family))
+            here = HostPort(facts, family, family is ProtocolClass.HTTP or family is ProtocolClass.AUTO)
+            by_port.setdefault(number, {}).setdefault(ref.host, here)
     headers = (virtual_service_header(db, key) for key in imports.virtual_services)
     virtual_services = tuple(header for header in headers if header is not None and header.has_http)
     exact, wildcards = _claims(virtual_services)
@@ -115,7 +111,7 @@ def _arranged(db: Database, imports: _Imports) -> EgressHosts:
     unnamed = (ref.host for ref in imports.services if ref.host not in exact) if patterns else ()
     return EgressHosts(
         by_port=by_port,
-        aliases=_aliases(alias_of),
+        aliases=_by_target(aliases),
         virtual_services=virtual_services,
         exact=exact,
         wildcards=wildcards,
@@ -140,13 +136,13 @@ def _claims(virtual_services: Iterable[VirtualServiceHeader]) -> tuple[dict[str,
     )
 
 
-def _aliases(alias_of: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+def _by_target(aliases: Mapping[str, HostFacts]) -> dict[str, tuple[ServiceDomains, ...]]:
     """Aliases by the host that they stand for in the end; those that lead in a circle stand for nothing."""
-    found: dict[str, list[str]] = {}
-    for alias in alias_of:
-        target, steps = alias_of[alias], 0
-        while target in alias_of and steps <= len(alias_of):
-            target, steps = alias_of[target], steps + 1
-        if target not in alias_of:
-            found.setdefault(target, []).append(alias)
-    return {target: tuple(sorted(aliases)) for target, aliases in found.items()}
+    found: dict[str, list[ServiceDomains]] = {}
+    for host in sorted(aliases):
+        target, steps = aliases[host].alias_of, 0
+        while target in aliases and steps <= len(aliases):
+            target, steps = aliases[target].alias_of, steps + 1
+        if target not in aliases:
+            found.setdefault(target, []).append(aliases[host].domains)
+    return {target: tuple(domains) for target, domains in found.items()}

@@ -77,9 +77,9 @@ class DestinationFacts(NamedTuple):
     """What a destination host means to a scope."""
 
     host: str
-    stands_for: str  # another host, if it is an alias
-    only_port: int  # the service's port if it has just one, else 0
-    rule: RuleSources
+    stands_for: str = ""  # another host, if it is an alias
+    only_port: int = 0  # the service's port if it has just one
+    rule: RuleSources = ()
 
 
 class RoutedHost(msgspec.Struct, frozen=True, cache_hash=True):

@@ -91,7 +91,7 @@ def virtual_host_resource(db: Database, key: NamedHost) -> Resource:
     Envoy finds the host that a removal is about by ``VirtualHost.name``, so that is the resource's name, not the
     shorter one it has inside of a route configuration (docs/adr/0002).
     """
-    value = string_field(_NAME, key.name) + key.host.query(db, key.host.key)
+    value = string_field(_NAME, key.name) + key.host.render(db, key.host.key)
     return Resource(key.name, content_version(value), VIRTUAL_HOST, value)
 
 

@@ -6,18 +6,18 @@ that claims it, for Envoy refuses route configurations in which it occurs twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 import msgspec
 
-from discovery.engine import Database, Query, query
+from discovery.engine import Database, query
 from discovery.mesh.callers import Caller
 from discovery.mesh.destination_rules import RuleFinder
 from discovery.mesh.scope import outbound_policy
 from discovery.mesh.virtual_services import VirtualServiceHeader
 from discovery.schema.meta import ObjectKey
-from discovery.translate.routes.domains import Domains, host_domains, service_domains
+from discovery.translate.routes.domains import ClientDomain, Domains, host_domains
 from discovery.translate.routes.hosts import EgressHosts, HostPort, ListenerAt, egress_hosts
 from discovery.translate.routes.keys import ANY_HOST, CatchAll, RouteScope, ScopedHost, ServiceHost
 from discovery.translate.routes.patterns import Patterns
@@ -45,9 +45,9 @@ class RoutesAt(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 class HostRef(NamedTuple):
-    """Where a virtual host is rendered."""
+    """What renders a virtual host: the bytes without its name, as a function of the database and this key."""
 
-    query: Query[Any, bytes]
+    render: Callable[[Database, Any], bytes]
     key: Hashable
 
 
@@ -107,6 +107,7 @@ class _Selection:
         self._claimed: set[str] = set()
         self._rules = RuleFinder(db, at.scope.scope.namespace, at.scope.rule_labels)
         self._patterns = Patterns(hosts.wildcards)
+        self._client = ClientDomain.parse(at.scope.dns_domain)
 
     def take(self, port: int) -> None:
         """All virtual hosts of one port."""
@@ -167,12 +168,13 @@ class _Selection:
     # -- domains -----------------------------------------------------------------------------------------------------
 
     def _domains(self, service: HostPort) -> Domains:
-        facts, scope = service.facts, self.at.scope
-        addresses = facts.addresses or (facts.auto_addresses if scope.auto_addresses else ())
-        aliases = self.hosts.aliases.get(facts.ref.host, ())
-        return service_domains(
-            (facts.ref.host, *aliases), scope.dns_domain, addresses=addresses, pods_by_name=facts.pods_by_name
-        )
+        facts, auto = service.facts, self.at.scope.auto_addresses
+        found = facts.domains.seen_from(self._client, auto_addresses=auto)
+        aliases = self.hosts.aliases.get(facts.ref.host) if self.hosts.aliases else None
+        for alias in aliases or ():
+            more = alias.seen_from(self._client, auto_addresses=auto)
+            found = Domains((*found.all, *more.all), (*found.short, *more.short))
+        return found
 
     def _claim(
         self, name: str, port: int, wanted: Domains, known: Set[str], virtual_service: ObjectKey | None
