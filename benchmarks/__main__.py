@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-import benchmarks.engine  # noqa: F401 - registers its question
+import benchmarks.engine
+import benchmarks.rendering  # noqa: F401 - registers its questions
 from benchmarks import inprocess
 from benchmarks.effective import measure_effect
 from benchmarks.mesh import Mesh, Shape
