@@ -13,11 +13,15 @@ from typing import Final
 
 __all__ = ["bytes_field", "fields", "string_field", "uint_field", "varint"]
 
+_BYTES: Final = tuple(bytes((value,)) for value in range(0x80))
+
 
 def varint(value: int) -> bytes:
     """Encode an unsigned integer, seven bits a byte, least significant first."""
-    if value < 0x80:
-        return bytes((value,))
+    if 0 <= value < 0x80:
+        return _BYTES[value]
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -26,13 +30,10 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-_BYTES: Final = tuple(bytes((value,)) for value in range(0x80))
-
-
 def bytes_field(number: int, value: bytes) -> bytes:
     """A length-prefixed field (bytes, string or message); written even when empty."""
     size = len(value)
-    if size < 0x80 and number < 16:  # most are
+    if size < 0x80 and number < 16:  # most are; a push splices thousands
         return _BYTES[number << 3 | 2] + _BYTES[size] + value
     return varint(number << 3 | 2) + varint(size) + value
 
