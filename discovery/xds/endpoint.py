@@ -13,6 +13,8 @@ import grpc
 import grpc.aio
 import msgspec
 
+from discovery.auth.xfcc import METADATA_OPTIONS
+
 __all__ = ["GrpcEndpoint", "GrpcSettings"]
 
 _RECEIVE_BYTES: Final = 4 << 20
@@ -34,6 +36,7 @@ class GrpcSettings(msgspec.Struct, frozen=True, kw_only=True):
             ("grpc.max_receive_message_length", _RECEIVE_BYTES),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", _STREAMS),
+            *METADATA_OPTIONS,
             ("grpc.keepalive_time_ms", round(self.keepalive_s * 1000)),
             ("grpc.keepalive_timeout_ms", round(self.keepalive_timeout_s * 1000)),
             ("grpc.keepalive_permit_without_calls", 1),
