@@ -10,7 +10,7 @@ from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
 
 __all__ = ["NotReadyError", "parse_url", "wait_until_ready"]
 
-_URL: Final = re.compile(r"http://(?:\[([0-9a-fA-F:.]+)\]|([^/:?#\[\]]+))(?::([0-9]+))?(/[!-~]*)?\Z")
+_URL: Final = re.compile(r"http://(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]+))?(/[!-~]*)?\Z")
 
 
 class NotReadyError(RuntimeError):

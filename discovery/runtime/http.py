@@ -76,7 +76,7 @@ class HttpServer:
         self._limits = limits or Limits()
         self._server: asyncio.Server | None = None
         self._group: asyncio.TaskGroup | None = None
-        self._open = 0
+        self._open: set[asyncio.StreamWriter] = set()
 
     @property
     def name(self) -> str:
@@ -113,17 +113,24 @@ class HttpServer:
         """Serve until cancelled; open connections are cut then."""
         if self._server is None:
             raise RuntimeError(f"server {self._name!r} runs before it was entered")
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            await self._server.start_serving()
-            await asyncio.get_running_loop().create_future()  # accepting happens in callbacks
+        try:
+            async with asyncio.TaskGroup() as group:
+                try:
+                    self._group = group
+                    await self._server.start_serving()
+                    await asyncio.get_running_loop().create_future()  # accepting happens in callbacks
+                finally:
+                    self._group = None  # from here on nobody is taken in: the group cancels only whom it knows now
+        finally:
+            for writer in tuple(self._open):  # also of tasks that were cancelled before they ever ran
+                writer.close()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._group is None or self._open >= self._limits.connections:
-            _LOG.warning("connection refused", server=self._name, open=self._open)
+        if self._group is None or len(self._open) >= self._limits.connections:
+            _LOG.warning("connection refused", server=self._name, open=len(self._open))
             writer.close()
             return
-        self._open += 1
+        self._open.add(writer)
         self._group.create_task(self._connection(reader, writer), name=f"{self._name} connection")
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -137,7 +144,7 @@ class HttpServer:
         except Exception as error:  # noqa: BLE001 - crash boundary of one connection
             _LOG.error("connection failed", server=self._name, error=repr(error))
         finally:
-            self._open -= 1
+            self._open.discard(writer)
             writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> bool:

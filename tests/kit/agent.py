@@ -38,4 +38,5 @@ def settings(
 
 def launch(told: Settings, *, ips: Sequence[str] = ("10.1.1.7",), host: Mapping[str, Any] | None = None) -> Launch:
     """What that agent would start; statsd stands for itself."""
-    return plan_launch(told, Host(ips=tuple(ips), statsd_address=told.config.statsd_udp_address, **(host or {})))
+    facts = {"statsd_address": told.config.statsd_udp_address, **(host or {})}
+    return plan_launch(told, Host(ips=tuple(ips), **facts))

@@ -50,7 +50,7 @@ def _difference(base: Any, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("case", golden_cases(CASES))
-def test_bootstrap_golden(case: GoldenCase, update_goldens: bool, tmp_path: Path) -> None:  # noqa: FBT001
+def test_bootstrap_golden(case: GoldenCase, update_goldens: bool, tmp_path: Path) -> None:
     """Command line, warnings and bootstrap; of the latter what differs from the case `minimal`."""
     launched = _launch(case.text(), tmp_path / "this")
     assert launched.bootstrap is not None

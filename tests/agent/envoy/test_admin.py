@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.envoy.admin import AdminError, EnvoyAdmin
+from discovery.runtime.http import Response
+from tests.kit.admin import ScriptedAdmin, serving
+
+
+async def test_statistics_are_asked_by_pattern() -> None:
+    """The pattern arrives as written, only used statistics are asked for."""
+    handler = ScriptedAdmin(stats=Response(body=b"a: 1\n"))
+    async with serving(handler) as target:
+        assert await EnvoyAdmin(target).stats(r"^(a|b)\.c$", timeout_s=5) == {"a": 1}
+    assert handler.asked[0].query == (("usedonly", ""), ("filter", r"^(a|b)\.c$"))
+
+
+@pytest.mark.parametrize(
+    ("inbound_only", "skip_exit", "query"),
+    [(True, False, ("inboundonly", "graceful")), (False, True, ("graceful", "skip_exit"))],
+)
+async def test_draining_is_a_post(query: tuple[str, ...], *, inbound_only: bool, skip_exit: bool) -> None:
+    """Graceful always; the rest as asked."""
+    handler = ScriptedAdmin(drain_listeners=Response(body=b"OK\n"))
+    async with serving(handler) as target:
+        await EnvoyAdmin(target).drain_listeners(inbound_only=inbound_only, skip_exit=skip_exit, timeout_s=5)
+    assert handler.asked[0].method == "POST"
+    assert tuple(name for name, _ in handler.asked[0].query) == query
+
+
+async def test_another_status_is_an_error() -> None:
+    """It names the request and the status."""
+    async with serving(ScriptedAdmin()) as target:
+        with pytest.raises(AdminError, match=r"GET /stats.* gave status 404, want 200"):
+            await EnvoyAdmin(target).stats("x", timeout_s=5)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.envoy.ending import Drain, DrainPolicy, Reason, Step, Wait, WaitForZero, plan_drain, plan_ending
+
+_SIDECAR = DrainPolicy(wait_s=5)
+_ROUTER = DrainPolicy(inbound_only=False, wait_s=9)
+_ZERO = DrainPolicy(until_zero_connections=True, minimum_s=3)
+
+
+@pytest.mark.parametrize(
+    ("reason", "policy", "drained", "steps"),
+    [
+        (Reason.SIGNAL, _SIDECAR, False, (Drain(inbound_only=True, skip_exit=False), Wait(5))),
+        (Reason.SIGNAL, _ROUTER, False, (Drain(inbound_only=False, skip_exit=False), Wait(9))),
+        (Reason.SIGNAL, _ZERO, False, (Drain(inbound_only=True, skip_exit=True), WaitForZero(3))),
+        (Reason.SIGNAL, _SIDECAR, True, ()),
+        (Reason.QUIT, _SIDECAR, False, ()),
+        (Reason.QUIT, _ZERO, False, ()),
+    ],
+)
+def test_the_way_to_the_end(reason: Reason, policy: DrainPolicy, steps: tuple[Step, ...], *, drained: bool) -> None:
+    """A signal drains and waits; after a drain, or for quit, there is nothing to wait for."""
+    assert plan_ending(reason, policy, drained=drained) == steps
+
+
+def test_a_drain_keeps_envoy_alive() -> None:
+    """Only the platform decides when it ends."""
+    assert plan_drain(_SIDECAR) == (Drain(inbound_only=True, skip_exit=True),)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.status.metrics import StatusMetrics
+from agent.status.readiness import Gate
+from agent.status.scrape import Scrape
+from agent.status.server import StatusRoutes
+from discovery.runtime.http import Request
+
+
+class _Server:
+    def __init__(self) -> None:
+        self.objection = ""
+        self.drains = self.quits = 0
+        scrape = Scrape(StatusMetrics(), lambda: b"own 1\n", envoy=None)
+        self.routes = StatusRoutes(
+            [Gate("gate", lambda: self.objection)], scrape, drain=self._drain, quit_agent=self._quit
+        )
+
+    async def _drain(self) -> None:
+        self.drains += 1
+
+    def _quit(self) -> None:
+        self.quits += 1
+
+    async def status(self, path: str, method: str = "GET", peer: str = "127.0.0.1") -> tuple[int, bytes]:
+        response = await self.routes(Request(method=method, path=path, peer=peer))
+        return response.status, response.body
+
+
+async def test_readiness_says_who_objects() -> None:
+    """200 when nobody does, else 503 with name and reason; any peer may ask."""
+    server = _Server()
+    assert await server.status("/healthz/ready", peer="10.0.0.9") == (200, b"")
+    server.objection = "closed"
+    assert await server.status("/healthz/ready") == (503, b"gate: closed\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "peer", "status"),
+    [("POST", "127.0.0.1", 200), ("POST", "10.0.0.9", 403), ("GET", "10.0.0.9", 403), ("GET", "::1", 405)],
+)
+@pytest.mark.parametrize("path", ["/drain", "/quitquitquit"])
+async def test_orders_come_from_this_host_by_post(path: str, method: str, peer: str, status: int) -> None:
+    """Whence is checked before how; a refused order does nothing."""
+    server = _Server()
+    assert (await server.status(path, method, peer))[0] == status
+    assert server.drains + server.quits == (1 if status == 200 else 0)
+
+
+async def test_metrics_have_two_paths() -> None:
+    """The one of Envoy and the usual one."""
+    server = _Server()
+    assert await server.status("/metrics") == await server.status("/stats/prometheus") == (200, b"own 1\n")
+
+
+async def test_other_paths_are_not_there() -> None:
+    """404."""
+    assert (await _Server().status("/"))[0] == 404

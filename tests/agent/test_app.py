@@ -1,0 +1,173 @@
+"""The whole agent as a process, beside a real Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.kit.fake_istiod import FakeIstiod
+from tests.kit.live_agent import LiveAgent, configure_envoy, live_agent
+
+pytestmark = pytest.mark.envoy
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return (Path(f"/proc/{pid}/stat").read_text()).rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _files(directory: Path) -> list[str]:
+    return [path.name for path in directory.rglob("*") if not path.is_dir()]
+
+
+async def _gone(pid: int) -> bool:
+    for _ in range(200):  # the kernel takes its time to end a process
+        if not _alive(pid):
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def _ready(agent: LiveAgent, istiod: FakeIstiod) -> int:
+    """Bring it to readiness; the process id of its Envoy."""
+    await configure_envoy(await istiod.accept())
+    await agent.until("/healthz/ready", 200)
+    return await agent.envoy_pid()
+
+
+async def test_readiness_follows_envoy(tmp_path: Path) -> None:
+    """503 with the reason until configuration came; then 200, also through Envoy, and also without control plane."""
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address) as agent:
+        stream = await istiod.accept()
+        refused = await agent.until("/healthz/ready", 503)
+        assert refused.body.startswith(b"envoy config: ")
+        await configure_envoy(stream)
+        await agent.until("/healthz/ready", 200)
+        await agent.until("/healthz/ready", 200, port="ENVOY_STATUS_PORT")
+        await istiod.__aexit__()
+        assert (await agent.ask("/healthz/ready")).status == 200
+
+
+async def test_one_scrape_tells_of_both(tmp_path: Path) -> None:
+    """The agent's own metrics first, then Envoy's."""
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address) as agent:
+        await _ready(agent, istiod)
+        text = (await agent.ask("/stats/prometheus")).body.decode()
+    assert text.index("istio_agent_scrapes_total 1.0") < text.index("envoy_server_live")
+    startup = next(line for line in text.splitlines() if line.startswith("istio_agent_startup_duration_seconds"))
+    assert 0 < float(startup.split()[1]) < 20
+
+
+async def test_a_signal_ends_everything(tmp_path: Path) -> None:
+    """Drain, then the end: status 0, no Envoy, no socket and no bootstrap left."""
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address) as agent:
+        envoy = await _ready(agent, istiod)
+        agent.signal(signal.SIGTERM)
+        ended = await agent.wait()
+        assert (ended.code, ended.signal) == (0, None)
+        assert await _gone(envoy)
+        assert "ending Envoy" in agent.text
+        assert "drain failed" not in agent.text
+    assert _files(tmp_path) == []
+
+
+async def test_readiness_fails_while_draining(tmp_path: Path) -> None:
+    """Whoever balances load shall see the end before it comes."""
+    config = {"terminationDrainDuration": "60s"}
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, config=config) as agent:
+        envoy = await _ready(agent, istiod)
+        agent.signal(signal.SIGTERM)
+        refused = await agent.until("/healthz/ready", 503)
+        assert refused.body == b"shutdown: server is terminated\n"
+        assert _alive(envoy)
+        agent.signal(signal.SIGTERM)  # the second one does not wait
+        assert (await agent.wait()).code == 0
+        assert await _gone(envoy)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(signal.SIGKILL, "out-of-memory"), (signal.SIGSEGV, "killed by SIGSEGV")]
+)
+async def test_a_crash_is_visible(tmp_path: Path, number: signal.Signals, words: str) -> None:
+    """The log says how Envoy died, the agent ends with it; the platform restarts both."""
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address) as agent:
+        envoy = await _ready(agent, istiod)
+        os.kill(envoy, number)
+        assert (await agent.wait()).code == 0
+        assert "Envoy exited with error" in agent.text
+        assert words in agent.text
+
+
+async def test_orders_over_http(tmp_path: Path) -> None:
+    """/drain leaves Envoy running; /quitquitquit ends it at once."""
+    config = {"terminationDrainDuration": "60s"}
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, config=config) as agent:
+        envoy = await _ready(agent, istiod)
+        assert (await agent.ask("/drain", method="POST")).body == b"OK"
+        assert _alive(envoy)
+        assert (await agent.ask("/quitquitquit", method="POST")).body == b"OK"
+        assert (await agent.wait()).code == 0
+        assert await _gone(envoy)
+
+
+async def test_an_agent_that_is_killed_takes_its_envoy_along(tmp_path: Path) -> None:
+    """A successor must find the ports free."""
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address) as agent:
+        envoy = await _ready(agent, istiod)
+        agent.signal(signal.SIGKILL)
+        await agent.wait()
+        assert await _gone(envoy)
+
+
+async def test_a_taken_status_port_is_no_end(tmp_path: Path) -> None:
+    """The error is logged; Envoy runs."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config = {"statusPort": taken.getsockname()[1]}
+        async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, config=config) as agent:
+            await configure_envoy(await istiod.accept())
+            await agent.said("its port cannot be bound")
+            agent.signal(signal.SIGTERM)
+            assert (await agent.wait()).code == 0
+
+
+async def test_two_agents_share_a_host(tmp_path: Path) -> None:
+    """Other ports and another directory are all that is needed."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    async with (
+        FakeIstiod() as istiod,
+        live_agent(tmp_path / "one", istiod.address, env={"INSTANCE_IP": "127.0.0.2"}) as one,
+        live_agent(tmp_path / "two", istiod.address, env={"INSTANCE_IP": "127.0.0.3"}) as two,
+    ):
+        for _ in range(2):
+            await configure_envoy(await istiod.accept())
+        for agent in (one, two):
+            await agent.until("/healthz/ready", 200)
+
+
+async def test_settings_reach_envoy(tmp_path: Path) -> None:
+    """What Envoy runs by is what the agent was told, the override included."""
+    (tmp_path / "over.yaml").write_text("stats_flush_interval: 7s\n")
+    env = {"ISTIO_BOOTSTRAP_OVERRIDE": "over.yaml", "ISTIO_META_FOO": "bar"}
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, env=env) as agent:
+        await _ready(agent, istiod)
+        dump = json.loads((await agent.ask("/config_dump", port="proxyAdminPort")).body)
+    bootstrap = dump["configs"][0]["bootstrap"]
+    assert bootstrap["stats_flush_interval"] == "7s"
+    assert bootstrap["node"]["id"] == "sidecar~127.0.0.1~web-0.shop~shop.svc.cluster.local"
+    assert bootstrap["node"]["metadata"]["FOO"] == "bar"
+
+
+async def test_unknown_flags_are_told(tmp_path: Path) -> None:
+    """Old manifests keep working, and somebody can find out."""
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, args=("--trust-domain", "x")) as agent:
+        await agent.said("unknown flag ignored.*--trust-domain")
+        await _ready(agent, istiod)

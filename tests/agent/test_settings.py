@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.settings import SettingsError
+from tests.kit.agent import settings
+
+
+def _mesh(directory: Path, text: str) -> None:
+    path = directory / "etc/istio/config/mesh"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+
+
+def test_layers_of_proxy_config(tmp_path: Path) -> None:
+    """Defaults < mesh file < environment < annotation < single annotations; metadata is merged key by key."""
+    _mesh(tmp_path, "defaultConfig: {statusPort: 1, proxyAdminPort: 1, drainDuration: 1s, proxyMetadata: {A: m, B: m}}")
+    told = settings(
+        tmp_path,
+        env={"PROXY_CONFIG": '{"proxyAdminPort": 2, "drainDuration": "2s", "proxyMetadata": {"B": "e"}}'},
+        annotations={
+            "proxy.istio.io/config": "drain_duration: 3s",
+            "sidecar.istio.io/discoveryAddress": "mine:1",
+            "status.sidecar.istio.io/port": "9",
+        },
+    ).config
+    assert (told.status_port, told.proxy_admin_port, told.drain_duration, told.discovery_address) == (
+        9,
+        2,
+        "3s",
+        "mine:1",
+    )
+    assert told.proxy_metadata == {"A": "m", "B": "e"}
+    assert told.config_path == "./etc/istio/proxy"
+
+
+@pytest.mark.parametrize(
+    ("flag", "config", "limit", "workers"),
+    [(0, None, "", None), (0, None, "3", 3), (0, 2, "3", 2), (5, 2, "3", 5), (0, 0, "3", 0)],
+)
+def test_who_says_how_many_workers(
+    tmp_path: Path, flag: int, config: int | None, limit: str, workers: int | None
+) -> None:
+    """The flag, else ProxyConfig, else the CPU limit."""
+    env = {"ISTIO_CPU_LIMIT": limit}
+    if config is not None:
+        env["PROXY_CONFIG"] = f'{{"concurrency": {config}}}'
+    assert settings(tmp_path, flags={"concurrency": flag}, env=env).config.concurrency == workers
+
+
+def test_domain_follows_the_namespace(tmp_path: Path) -> None:
+    """Unless it is given."""
+    assert settings(tmp_path, env={"POD_NAMESPACE": "shop"}).domain == "shop.svc.cluster.local"
+    assert settings(tmp_path, flags={"domain": "d"}, env={"POD_NAMESPACE": "shop"}).domain == "d"
+    assert settings(tmp_path).domain == ""
+
+
+def test_headers_and_metadata_come_from_the_environment(tmp_path: Path) -> None:
+    """By their prefixes; everything else stays outside."""
+    env = {"XDS_HEADER_A": "1", "CA_HEADER_B": "2", "ISTIO_META_X": "3", "ISTIO_METAJSON_Y": "{}", "HOME": "/"}
+    told = settings(tmp_path, env=env)
+    assert (told.xds_headers, told.ca_headers) == ({"A": "1"}, {"B": "2"})
+    assert set(told.node_environ) == {"ISTIO_META_X", "ISTIO_METAJSON_Y"}
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "address"), [("10.0.0.1", "10.0.0.1:8126"), ("fd00::1", "[fd00::1]:8126"), ("", "$(HOST_IP):8126")]
+)
+def test_the_host_is_written_into_addresses(tmp_path: Path, host_ip: str, address: str) -> None:
+    """IPv6 in brackets; without a host the text stays for somebody to see."""
+    env = {"HOST_IP": host_ip, "PROXY_CONFIG": '{"tracing": {"datadog": {"address": "$(HOST_IP):8126"}}}'}
+    tracing = settings(tmp_path, env=env).config.tracing
+    assert tracing is not None
+    assert tracing.datadog is not None
+    assert tracing.datadog.address == address
+
+
+@pytest.mark.parametrize(
+    ("flags", "env", "finding"),
+    [
+        ({"role": "waypoint"}, {}, "'waypoint' is not served by this agent"),
+        ({"role": "x"}, {}, "invalid proxy Type: x"),
+        ({}, {"PROXY_CONFIG": "a: [b"}, "PROXY_CONFIG: neither YAML nor JSON"),
+        ({}, {"PROXY_CONFIG": "[1]"}, "PROXY_CONFIG: want an object, found list"),
+        ({}, {"PROXY_CONFIG": '{"drainDuration": "x"}'}, "PROXY_CONFIG: ProxyConfig drainDuration"),
+        ({}, {"PROXY_CONFIG": '{"drainDuration": "-1s"}'}, "drainDuration is -1 s"),
+        ({}, {"PROXY_CONFIG": '{"discoveryAddress": "istiod"}'}, "discoveryAddress: 'istiod' is no address"),
+        ({}, {"PROXY_CONFIG": '{"proxyAdminPort": 0}'}, "proxyAdminPort is 0, want 1 to 65535"),
+        ({}, {"PROXY_CONFIG": '{"statusPort": 70000}'}, "statusPort is 70000"),
+        ({}, {"PROXY_CONFIG": '{"configPath": ""}'}, "configPath is empty"),
+        ({}, {"PROXY_CONFIG": '{"serviceCluster": ""}'}, "serviceCluster is empty"),
+        ({}, {"PROXY_CONFIG": '{"tracing": {"zipkin": {"address": "z"}}}'}, "tracing: 'z' is no address"),
+        ({}, {"PROV_CERT": "/a", "FILE_MOUNTED_CERTS": "true"}, "exclude each other"),
+        ({}, {"WORKLOAD_IDENTITY_SOCKET_FILE": "a/b"}, "want a file name without a directory"),
+        ({}, {"WORKLOAD_RSA_KEY_SIZE": "1024"}, "want at least 2048"),
+        ({}, {"CA_PROVIDER": "GoogleCA"}, "is not supported, want Citadel"),
+    ],
+)
+def test_what_cannot_work_is_told(tmp_path: Path, flags: dict[str, str], env: dict[str, str], finding: str) -> None:
+    """Before anything is started, by name."""
+    with pytest.raises(SettingsError) as caught:
+        settings(tmp_path, flags=flags, env=env)
+    assert len(caught.value.findings) == 1
+    assert finding in caught.value.findings[0]
+
+
+def test_all_findings_are_told_at_once(tmp_path: Path) -> None:
+    """Nobody wants to start five times to find five mistakes."""
+    with pytest.raises(SettingsError) as caught:
+        settings(tmp_path, flags={"role": "x"}, env={"PROXY_CONFIG": '{"proxyAdminPort": 0, "statusPort": -1}'})
+    assert len(caught.value.findings) == 3
+
+
+def test_a_broken_mesh_file_is_told(tmp_path: Path) -> None:
+    """With its name; a missing one is normal."""
+    _mesh(tmp_path, "defaultConfig: {")
+    with pytest.raises(SettingsError, match=r"mesh file \./etc/istio/config/mesh: neither YAML nor JSON"):
+        settings(tmp_path)
+
+
+def test_who_chose_the_binary(tmp_path: Path) -> None:
+    """The default path is nobody's choice, so another place may be looked at."""
+    assert not settings(tmp_path).binary_is_chosen
+    assert settings(tmp_path, flags={"binary_path": "/e"}).config.binary_path == "/e"
+    assert settings(tmp_path, env={"PROXY_CONFIG": '{"binaryPath": "/x"}'}).binary_is_chosen
