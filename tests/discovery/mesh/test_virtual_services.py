@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from discovery.mesh.callers import Caller
 from discovery.mesh.virtual_services import (
-    ResolvedVirtualService,
     virtual_service,
     virtual_service_header,
     virtual_services_for,
 )
 from discovery.schema.mesh_config import MeshConfig
-from discovery.schema.meta import Kind, ObjectKey
 from tests.kit.mesh_db import MeshDb
-
-
-def key(name: str, namespace: str = "shop") -> ObjectKey:
-    return ObjectKey(Kind.VIRTUAL_SERVICE, namespace, name)
-
-
-def document(name: str, spec: str, *, namespace: str = "shop", created: str = "2024-01-01T00:00:00Z") -> str:
-    body = "\n".join("  " + line for line in spec.strip().splitlines())
-    return (
-        "---\napiVersion: networking.istio.io/v1\nkind: VirtualService\n"
-        f"metadata: {{name: {name}, namespace: {namespace}, creationTimestamp: '{created}'}}\nspec:\n{body}\n"
-    )
-
-
-def resolved(mesh: MeshDb, name: str, namespace: str = "shop") -> ResolvedVirtualService:
-    found = virtual_service(mesh.db, key(name, namespace))
-    assert found is not None
-    return found
+from tests.kit.virtual_services import document, key, resolved
 
 
 def test_short_host_names_are_expanded_in_the_namespace_of_the_object() -> None:
@@ -68,23 +48,6 @@ tls:
         "reviews.shop.svc.mesh.test",
         "shadow.shop.svc.mesh.test",
     )
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        ("mesh", "mesh"),
-        ("gw", "shop/gw"),
-        ("./gw", "shop/gw"),
-        ("edge/gw", "edge/gw"),
-        ("gw.edge", "edge/gw"),
-        ("gw.edge.svc.cluster.local", "edge/gw"),
-    ],
-)
-def test_gateway_names_are_qualified(written: str, meant: str) -> None:
-    """Every way to write a gateway means ``namespace/name``, but for the reserved word ``mesh``."""
-    mesh = MeshDb(document("a", f"hosts: [a]\ngateways: ['{written}']"))
-    assert resolved(mesh, "a").gateways == (meant,)
 
 
 def test_no_gateways_means_all_sidecars() -> None:
@@ -135,145 +98,5 @@ def test_a_route_edit_stops_at_the_header() -> None:
     virtual_services_for(mesh.db, "shop")
     assert mesh.db.runs_by_query == {"_listing": 1}
     assert virtual_service_header(mesh.db, key("a")) == before
-    assert resolved(mesh, "a").http[0].timeout != mesh.db  # the routes themselves did change
+    assert resolved(mesh, "a").http[0].timeout == timedelta(seconds=2)
     assert mesh.db.runs_by_query["virtual_service"] == 1
-
-
-CALLER = Caller(port=80, namespace="shop", labels=(("app", "web"), ("version", "v1")))
-
-
-@pytest.mark.parametrize(
-    ("match", "meant"),
-    [
-        ("{uri: {prefix: /}}", True),
-        ("{port: 80}", True),
-        ("{port: 81}", False),
-        ("{sourceLabels: {app: web}}", True),
-        ("{sourceLabels: {app: db}}", False),
-        ("{sourceNamespace: shop}", True),
-        ("{sourceNamespace: other}", False),
-        ("{gateways: [mesh], sourceLabels: {app: db}}", True),
-        ("{gateways: [gw]}", False),
-    ],
-)
-def test_header_tells_whether_any_route_is_left_for_a_caller(match: str, *, meant: bool) -> None:
-    """Port, labels, namespace and gateways of matches speak of the caller; gateways replace labels and namespace."""
-    mesh = MeshDb(document("a", f"hosts: [a]\nhttp: [{{match: [{match}], route: [{{destination: {{host: a}}}}]}}]"))
-    header = virtual_service_header(mesh.db, key("a"))
-    assert header is not None
-    assert header.routes_for(CALLER) is meant
-
-
-def test_label_keys_that_matter_are_told() -> None:
-    """Only labels that some match asks for distinguish callers."""
-    mesh = MeshDb(
-        document(
-            "a",
-            "hosts: [a]\nhttp: [{match: [{sourceLabels: {app: web, tier: x}}], route: [{destination: {host: a}}]}]",
-        )
-    )
-    header = virtual_service_header(mesh.db, key("a"))
-    assert header is not None
-    assert header.source_label_keys == {"app", "tier"}
-    assert not header.routes_for(Caller(80, "shop"))
-
-
-# -- delegation ------------------------------------------------------------------------------------------------------
-
-ROOT = document(
-    "root",
-    """
-hosts: [shop.example.com]
-http:
-- name: r
-  match: [{name: m, uri: {prefix: /api}}]
-  timeout: 3s
-  delegate: {name: leaf, namespace: team}
-- route: [{destination: {host: web}}]
-""",
-)
-
-
-def test_delegate_takes_the_place_of_the_route_and_inherits() -> None:
-    """Names are joined, matches combined, and what the delegate leaves out comes from the root."""
-    mesh = MeshDb(
-        ROOT
-        + document(
-            "leaf",
-            """
-http:
-- name: l
-  match: [{uri: {prefix: /api/v1}, headers: {x: {exact: y}}}]
-  route: [{destination: {host: api}}]
-- match: [{uri: {prefix: /other}}]
-  route: [{destination: {host: never}}]
-- timeout: 1s
-  route: [{destination: {host: api}}]
-""",
-            namespace="team",
-        )
-    )
-    found = resolved(mesh, "root")
-    assert [route.name for route in found.http] == ["r-l", "r", ""]
-    assert [route.timeout.total_seconds() if route.timeout else None for route in found.http] == [3, 1, None]
-    uris = [match.uri.prefix for route in found.http for match in route.match if match.uri is not None]
-    assert uris == ["/api/v1", "/api"]
-    assert found.http[0].match[0].name == "m"
-    to = found.http[0].route[0].destination
-    assert to is not None
-    assert to.host == "api.team.svc.cluster.local"
-    assert found.sources == (key("root"), key("leaf", "team"))
-
-
-@pytest.mark.parametrize(
-    ("root", "leaf", "agree"),
-    [
-        ("{uri: {prefix: /a}}", "{uri: {prefix: /a/b}}", True),
-        ("{uri: {prefix: /a}}", "{uri: {exact: /a/b}}", True),
-        ("{uri: {prefix: /a}}", "{uri: {exact: /b}}", False),
-        ("{uri: {exact: /a}}", "{uri: {exact: /a}}", True),
-        ("{uri: {exact: /a}}", "{uri: {prefix: /a}}", False),
-        ("{uri: {regex: '/a.*'}}", "{uri: {exact: /ab}}", False),
-        ("{uri: {prefix: /a}}", "{uri: {regex: '/a.*'}}", False),
-        ("{method: {exact: GET}}", "{uri: {prefix: /a}}", True),
-        ("{headers: {x: {exact: a}}}", "{headers: {x: {exact: b}}}", False),
-        ("{withoutHeaders: {x: {exact: a}}}", "{withoutHeaders: {y: {exact: b}}}", True),
-        ("{queryParams: {x: {exact: a}}}", "{queryParams: {x: {exact: b}}}", False),
-        ("{port: 80}", "{port: 81}", False),
-        ("{port: 80}", "{uri: {prefix: /a}}", True),
-        ("{ignoreUriCase: true}", "{uri: {prefix: /a}}", False),
-        ("{sourceLabels: {a: b}}", "{sourceLabels: {a: c}}", False),
-        ("{sourceNamespace: x}", "{sourceNamespace: z}", False),
-        ("{gateways: [mesh]}", "{gateways: [mesh, gw]}", False),
-        ("{gateways: [mesh, shop/gw]}", "{gateways: [mesh]}", True),
-    ],
-)
-def test_delegate_routes_that_never_meet_the_root_are_left_out(root: str, leaf: str, *, agree: bool) -> None:
-    """A pair of matches is kept only when the delegate's is plainly within the root's."""
-    mesh = MeshDb(
-        document("root", f"hosts: [a]\nhttp: [{{match: [{root}], delegate: {{name: leaf}}}}]")
-        + document("leaf", f"http: [{{match: [{leaf}], route: [{{destination: {{host: a}}}}]}}]")
-    )
-    assert bool(resolved(mesh, "root").http) is agree
-
-
-@pytest.mark.parametrize(
-    "leaf",
-    [
-        "http: [{route: [{destination: {host: a}}]}]\nexportTo: ['.']",  # hidden from the root
-        "hosts: [x]\nhttp: [{route: [{destination: {host: a}}]}]",  # has hosts: no delegate
-        "http: [{delegate: {name: root, namespace: shop}}]",  # delegates itself
-    ],
-)
-def test_unusable_delegates_drop_only_their_route(leaf: str) -> None:
-    """A delegate that is hidden, no delegate, or delegates on gives no routes; the root's others stay."""
-    mesh = MeshDb(ROOT + document("leaf", leaf, namespace="team"))
-    assert len(resolved(mesh, "root").http) == 1
-
-
-def test_a_delegate_that_appears_later_is_noticed() -> None:
-    """The root depends on an object that is not there yet."""
-    mesh = MeshDb(ROOT)
-    assert len(resolved(mesh, "root").http) == 1
-    mesh.apply(document("leaf", "http: [{route: [{destination: {host: a}}]}]", namespace="team"))
-    assert len(resolved(mesh, "root").http) == 2
