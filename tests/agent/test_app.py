@@ -7,12 +7,16 @@ import json
 import os
 import signal
 import socket
+import ssl
 from pathlib import Path
 
 import pytest
 
+from discovery.runtime.clock import SystemClock
+from tests.kit.fake_ca import FakeCaServer
 from tests.kit.fake_istiod import FakeIstiod
-from tests.kit.live_agent import LiveAgent, configure_envoy, live_agent
+from tests.kit.live_agent import LiveAgent, configure_envoy, free_ports, live_agent
+from tests.kit.mesh_ca import MeshCa
 
 pytestmark = pytest.mark.envoy
 
@@ -171,3 +175,48 @@ async def test_unknown_flags_are_told(tmp_path: Path) -> None:
     async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, args=("--trust-domain", "x")) as agent:
         await agent.said("unknown flag ignored.*--trust-domain")
         await _ready(agent, istiod)
+
+
+def _install_trust(directory: Path, ca: MeshCa) -> None:
+    for path, data in (("istio/root-cert.pem", ca.root_pem), ("tokens/istio-token", b"the-token")):
+        file = directory / "var/run/secrets" / path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(data)
+
+
+def _client_context(directory: Path, ca: MeshCa) -> ssl.SSLContext:
+    """A client of the mesh, that trusts the mesh's root and looks at names itself."""
+    (directory / "client").mkdir()
+    ca.pair(uri="spiffe://cluster.local/ns/a/sa/b").write(directory / "client")
+    context = ssl.create_default_context(cadata=ca.root_pem.decode())
+    context.check_hostname = False
+    context.load_cert_chain(directory / "client/cert-chain.pem", directory / "client/key.pem")
+    return context
+
+
+async def test_the_secure_path_as_a_whole(tmp_path: Path) -> None:
+    """TLS and token to the control plane and to the CA; Envoy serves with the certificate that came of it."""
+    clock = SystemClock()
+    ca = MeshCa(clock.now())
+    _install_trust(tmp_path, ca)
+    (secure_port,) = free_ports(1)
+    async with (
+        FakeIstiod(credentials=ca.server_credentials()) as istiod,
+        FakeCaServer(ca, clock, credentials=ca.server_credentials()) as authority,
+        live_agent(
+            tmp_path,
+            istiod.address,
+            config={"controlPlaneAuthPolicy": "MUTUAL_TLS"},
+            env={"CA_ADDR": authority.address, "ENVOY_SECURE_METRICS_PORT": str(secure_port)},
+        ) as agent,
+    ):
+        stream = await istiod.accept()
+        assert stream.metadata["authorization"] == "Bearer the-token"
+        await configure_envoy(stream)
+        await agent.until("/healthz/ready", 200)
+        assert authority.metadata["authorization"] == "Bearer the-token"
+        context = _client_context(tmp_path, ca)
+        _, writer = await asyncio.open_connection("127.0.0.1", secure_port, ssl=context)
+        names = writer.get_extra_info("peercert")["subjectAltName"]
+        writer.close()
+    assert names == (("URI", "spiffe://cluster.local/ns/shop/sa/web"),)
