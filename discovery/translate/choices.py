@@ -5,29 +5,30 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from discovery.engine import Database, query
-from discovery.mesh.destination_rules import PolicyOf, RuleFor, RuleSources, find_rule, merged_rule, policy_of
-from discovery.mesh.proxy import Labels
+from discovery.mesh.destination_rules import PolicyOf, RuleFinder, RuleSources, merged_rule, policy_of
+from discovery.mesh.proxy import Labels, ScopeKey
+from discovery.mesh.scope import scope_services
 from discovery.mesh.services import service
 from discovery.mesh.settings import mesh_locality
 from discovery.registry.service import ProtocolClass, Resolution, ServiceRef
 from discovery.translate.locality import balances_localities
 from discovery.wire.names import outbound_cluster as outbound_name
 
-__all__ = ["ClusterChoice", "ServiceClusters", "service_clusters"]
+__all__ = ["ClusterChoice", "ScopeClusters", "scope_clusters"]
 
 
-class ServiceClusters(NamedTuple):
-    """A service as some clients call it."""
+class ScopeClusters(NamedTuple):
+    """The clusters that proxies of a scope may be served."""
 
-    client_namespace: str
+    scope: ScopeKey
     client_labels: Labels  # only those that DestinationRules select by
-    service: ServiceRef
 
 
 class ClusterChoice(NamedTuple):
     """One cluster of a service, before it is known which kind of proxy asks."""
 
     name: str
+    service: ServiceRef
     port: int
     subset: str
     rule: RuleSources  # DestinationRules in force; clients that found the same ones share the cluster
@@ -41,10 +42,13 @@ class _RuledService(NamedTuple):
 
 
 @query
-def service_clusters(db: Database, key: ServiceClusters) -> tuple[ClusterChoice, ...]:
-    """The clusters of a service: each port that is not UDP, whole and by subset."""
-    rule = find_rule(db, RuleFor(key.client_namespace, key.service, key.client_labels))
-    return _choices(db, _RuledService(key.service, rule))
+def scope_clusters(db: Database, key: ScopeClusters) -> tuple[ClusterChoice, ...]:
+    """The clusters of all services of a scope: each port that is not UDP, whole and by subset."""
+    rules = RuleFinder(db, key.scope.namespace, key.client_labels)
+    found: list[ClusterChoice] = []
+    for ref in scope_services(db, key.scope):
+        found += _choices(db, _RuledService(ref, rules.find(ref)))
+    return tuple(found)
 
 
 @query
@@ -58,6 +62,7 @@ def _choices(db: Database, key: _RuledService) -> tuple[ClusterChoice, ...]:
     return tuple(
         ClusterChoice(
             outbound_name(key.service.host, port.number, subset),
+            key.service,
             port.number,
             subset,
             key.rule,

@@ -10,7 +10,7 @@ from discovery.schema.meta import Kind, ObjectKey
 from discovery.wire.envoy import ListValue, Struct, Value
 from discovery.wire.protowire import bytes_field, string_field
 
-__all__ = ["config_path", "istio_metadata", "istio_metadata_bytes", "struct"]
+__all__ = ["config_path", "istio_metadata", "service_metadata_bytes", "struct"]
 
 _GROUP_VERSION: Final[Mapping[Kind, str]] = {
     Kind.VIRTUAL_SERVICE: "networking.istio.io/v1",
@@ -55,27 +55,28 @@ def istio_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"filter_metadata": {"istio": struct(values)}}
 
 
-def istio_metadata_bytes(values: Mapping[str, Any]) -> bytes:
-    """``core.v3.Metadata`` with these strings and booleans, mappings and sequences of them under ``istio``.
+def service_metadata_bytes(values: Mapping[str, str | bool], *, host: str, name: str, namespace: str) -> bytes:
+    """``core.v3.Metadata`` with one service and these values under ``istio``.
 
-    The same as serialising ``istio_metadata``, at a quarter of the cost: every cluster has one.
+    The same as serialising ``istio_metadata`` at a tenth of the cost: every cluster has one.
     """
-    return bytes_field(1, _entry("istio", _struct_bytes(values)))
+    item = _text("host", host) + _text("name", name) + _text("namespace", namespace)
+    services = bytes_field(6, bytes_field(1, bytes_field(5, item)))
+    content = b"".join(
+        _text(key, value) if isinstance(value, str) else _entry(key, _TRUE if value else _FALSE)
+        for key, value in sorted(values.items())
+    )
+    return bytes_field(1, string_field(1, "istio") + bytes_field(2, content + _entry("services", services)))
+
+
+_TRUE: Final = b"\x20\x01"  # Value.bool_value
+_FALSE: Final = b"\x20\x00"
 
 
 def _entry(key: str, value: bytes) -> bytes:
-    return string_field(1, key) + bytes_field(2, value)
+    """One entry of ``Struct.fields``."""
+    return bytes_field(1, string_field(1, key) + bytes_field(2, value))
 
 
-def _struct_bytes(value: Mapping[str, Any]) -> bytes:
-    return b"".join(bytes_field(1, _entry(key, _value_bytes(value[key]))) for key in sorted(value))
-
-
-def _value_bytes(value: Any) -> bytes:
-    if isinstance(value, str):
-        return bytes_field(3, value.encode())
-    if isinstance(value, bool):
-        return b"\x20\x01" if value else b"\x20\x00"
-    if isinstance(value, Mapping):
-        return bytes_field(5, _struct_bytes(value))
-    return bytes_field(6, b"".join(bytes_field(1, _value_bytes(item)) for item in value))
+def _text(key: str, value: str) -> bytes:
+    return bytes_field(1, string_field(1, key) + bytes_field(2, bytes_field(3, value.encode())))

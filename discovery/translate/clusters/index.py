@@ -8,8 +8,8 @@ import msgspec
 
 from discovery.engine import Database, query
 from discovery.mesh.proxy import InboundView, OutboundView
-from discovery.mesh.scope import ingress_listeners, scope_services
-from discovery.translate.choices import ServiceClusters, service_clusters
+from discovery.mesh.scope import ingress_listeners
+from discovery.translate.choices import ScopeClusters, scope_clusters
 from discovery.translate.clusters.inbound import inbound_cluster
 from discovery.translate.clusters.key import ClusterProxy, InboundClusterKey, OutboundClusterKey, StaticClusterKey
 from discovery.translate.clusters.outbound import outbound_cluster
@@ -38,16 +38,15 @@ def outbound_cluster_index(db: Database, view: OutboundView) -> Index:
     plain = _proxy(view)
     located = msgspec.structs.replace(plain, locality=view.locality)
     index = dict(_fixed(view))
-    for ref in scope_services(db, view.scope):
-        for choice in service_clusters(db, ServiceClusters(view.scope.namespace, view.rule_labels, ref)):
-            key = OutboundClusterKey(
-                service=ref,
-                port=choice.port,
-                subset=choice.subset,
-                rule=choice.rule,
-                proxy=located if choice.balances else plain,
-            )
-            index.setdefault(choice.name, ResourceRef(outbound_cluster, key))
+    for choice in scope_clusters(db, ScopeClusters(view.scope, view.rule_labels)):
+        key = OutboundClusterKey(
+            service=choice.service,
+            port=choice.port,
+            subset=choice.subset,
+            rule=choice.rule,
+            proxy=located if choice.balances else plain,
+        )
+        index.setdefault(choice.name, ResourceRef(outbound_cluster, key))
     return index
 
 

@@ -19,7 +19,7 @@ from discovery.translate.clusters.policy import apply_policy, circuit_breakers, 
 from discovery.translate.clusters.transport import Peer, effective_tls, transport_bytes, upstream_names
 from discovery.translate.endpoints.load_assignment import AssignmentKey, assignment_bytes
 from discovery.translate.locality import balances_localities
-from discovery.translate.metadata import config_path, istio_metadata_bytes
+from discovery.translate.metadata import config_path, service_metadata_bytes
 from discovery.wire.envoy import CaresDnsResolverConfig, Cluster, ConfigSource, pack, serialize
 from discovery.wire.names import outbound_cluster as cluster_name
 from discovery.wire.protowire import bytes_field, string_field
@@ -160,23 +160,21 @@ def outbound_cluster(db: Database, key: OutboundClusterKey) -> Resource | None:
         + _shape(db, shape)
         + endpoints_field
         + transport_bytes(effective_tls(policy.tls if policy is not None else None, peer), peer)
-        + bytes_field(_METADATA_FIELD, istio_metadata_bytes(_metadata(key, found)))
+        + bytes_field(_METADATA_FIELD, _metadata(key, found))
         + string_field(_ALT_STAT_NAME_FIELD, name + ";")
     )
     return Resource(name, content_version(value), CLUSTER, value)
 
 
-def _metadata(key: OutboundClusterKey, found: Service) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "services": [{"host": found.ref.host, "name": found.name, "namespace": found.ref.namespace}]
-    }
+def _metadata(key: OutboundClusterKey, found: Service) -> bytes:
+    values: dict[str, str | bool] = {}
     if key.rule:
         values["config"] = config_path(key.rule[0])
     if key.subset:
         values["subset"] = key.subset
     if found.external:
         values["external"] = True
-    return values
+    return service_metadata_bytes(values, host=found.ref.host, name=found.name, namespace=found.ref.namespace)
 
 
 def _endpoints_field(db: Database, key: OutboundClusterKey, kind: str, name: str) -> bytes | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from discovery.engine import Database, query
 from discovery.mesh.proxy import OutboundView
-from discovery.mesh.scope import scope_services
-from discovery.translate.choices import ServiceClusters, service_clusters
+from discovery.translate.choices import ScopeClusters, scope_clusters
 from discovery.translate.endpoints.load_assignment import AssignmentKey, load_assignment
 from discovery.translate.tables import Index, ResourceRef
 
@@ -16,16 +15,15 @@ __all__ = ["endpoint_index"]
 def endpoint_index(db: Database, view: OutboundView) -> Index:
     """Load assignments of all clusters whose endpoints come by EDS."""
     index: dict[str, ResourceRef] = {}
-    for ref in scope_services(db, view.scope):
-        for choice in service_clusters(db, ServiceClusters(view.scope.namespace, view.rule_labels, ref)):
-            if not choice.discovered:
-                continue
-            key = AssignmentKey(
-                service=ref,
-                port=choice.port,
-                subset=choice.subset,
-                rule=choice.rule,
-                locality=view.locality if choice.balances else "",
-            )
-            index.setdefault(choice.name, ResourceRef(load_assignment, key))
+    for choice in scope_clusters(db, ScopeClusters(view.scope, view.rule_labels)):
+        if not choice.discovered:
+            continue
+        key = AssignmentKey(
+            service=choice.service,
+            port=choice.port,
+            subset=choice.subset,
+            rule=choice.rule,
+            locality=view.locality if choice.balances else "",
+        )
+        index.setdefault(choice.name, ResourceRef(load_assignment, key))
     return index

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 import msgspec
@@ -62,48 +62,55 @@ def assignment_bytes(db: Database, key: AssignmentKey) -> bytes:
     return string_field(1, outbound_cluster(key.service.host, key.port, key.subset)) + localities if localities else b""
 
 
+class _Group:
+    """The endpoints of one locality, encoded."""
+
+    __slots__ = ("lb_endpoints", "weight")
+
+    def __init__(self) -> None:
+        self.lb_endpoints: list[bytes] = []
+        self.weight = 0
+
+
 def _localities(db: Database, key: AssignmentKey) -> bytes:
+    """The field ``endpoints`` of the assignment, localities in order of their names."""
     policy = policy_of(db, PolicyOf(key.rule, key.port, key.subset))
-    groups = _by_locality(_chosen(db, key, policy))
-    shares = _shares(db, key, policy, {place: sum(e.weight for e in members) for place, members in groups.items()})
-    speaks_mtls = _MutualTls(db, policy)
-    out = bytearray()
-    facts = _FactsOf(speaks_mtls)
+    groups = _groups(db, key, policy)
+    shares = _shares(db, key, policy, {place: group.weight for place, group in groups.items()})
+    out = []
     for place in sorted(groups):
         share = shares.get(place)
-        if share is None:
-            continue
-        lb_endpoints = b"".join([bytes_field(2, encode_endpoint(e, facts(e), weight=e.weight)) for e in groups[place]])
-        out += bytes_field(2, _locality_fields(place) + lb_endpoints + _share_fields(share))
-    return bytes(out)
+        if share is not None:
+            members = b"".join(groups[place].lb_endpoints)
+            out.append(bytes_field(2, _locality_fields(place) + members + _share_fields(share)))
+    return b"".join(out)
 
 
-class _FactsOf:
-    """Facts of endpoints, gathered once for all that share their labels (those of one workload, or of none)."""
-
-    def __init__(self, speaks_mtls: _MutualTls) -> None:
-        self._speaks_mtls = speaks_mtls
-        self._known: dict[tuple[int, str, int], EndpointFacts] = {}
-
-    def __call__(self, endpoint: Endpoint) -> EndpointFacts:
-        at = (id(endpoint.labels), endpoint.workload, endpoint.port)  # labels live as long as the endpoints do
-        facts = self._known.get(at)
-        if facts is None:
-            facts = self._known[at] = endpoint_facts(endpoint, mtls=self._speaks_mtls(endpoint))
-        return facts
-
-
-def _chosen(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> Iterable[Endpoint]:
+def _groups(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> dict[str, _Group]:
+    """Encoded endpoints by locality. The innermost loop of the control plane: every endpoint passes here."""
     wanted = _subset_labels(db, key).items()
     # Ejecting unhealthy endpoints by threshold only means something if they are not offered in the first place.
     outlier = policy.outlier_detection if policy is not None else None
-    unhealthy_too = outlier is None or outlier.min_health_percent <= 0
+    healthy_only = outlier is not None and outlier.min_health_percent > 0
+    speaks_mtls = _MutualTls(db, policy)
+    # Endpoints of one workload, or of none, share their labels; these live as long as the endpoints do.
+    facts_of: dict[tuple[int, str, int], EndpointFacts] = {}
+    groups: dict[str, _Group] = {}
     for endpoint in endpoints(db, ServicePort(key.service, key.port)):
         if wanted and not wanted <= endpoint.labels.items():
             continue
-        if endpoint.health is Health.UNHEALTHY and not unhealthy_too:
+        if healthy_only and endpoint.health is Health.UNHEALTHY:
             continue
-        yield endpoint
+        alike = (id(endpoint.labels), endpoint.workload, endpoint.port)
+        facts = facts_of.get(alike)
+        if facts is None:
+            facts = facts_of[alike] = endpoint_facts(endpoint, mtls=speaks_mtls(endpoint))
+        group = groups.get(endpoint.locality)
+        if group is None:
+            group = groups[endpoint.locality] = _Group()
+        group.lb_endpoints.append(bytes_field(2, encode_endpoint(endpoint, facts, weight=endpoint.weight)))
+        group.weight += endpoint.weight
+    return groups
 
 
 def _subset_labels(db: Database, key: AssignmentKey) -> Mapping[str, str]:
@@ -111,13 +118,6 @@ def _subset_labels(db: Database, key: AssignmentKey) -> Mapping[str, str]:
     merged = merged_rule(db, key.rule) if key.subset and key.rule else None
     subsets = merged.spec.subsets if merged is not None else ()
     return next((subset.labels for subset in subsets if subset.name == key.subset), {})
-
-
-def _by_locality(members: Iterable[Endpoint]) -> dict[str, list[Endpoint]]:
-    groups: dict[str, list[Endpoint]] = {}
-    for endpoint in members:
-        groups.setdefault(endpoint.locality, []).append(endpoint)
-    return groups
 
 
 def _shares(

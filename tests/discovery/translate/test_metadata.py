@@ -6,20 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.schema.meta import Kind, ObjectKey
-from discovery.translate.metadata import config_path, istio_metadata, istio_metadata_bytes, struct
+from discovery.translate.metadata import config_path, istio_metadata, service_metadata_bytes, struct
 from discovery.wire.envoy import Metadata, serialize
 
-values = st.recursive(
-    st.text(max_size=5) | st.booleans(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=3), inner, max_size=3),
-    max_leaves=8,
-)
+names = st.text(max_size=150)
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=3), values, max_size=3))
-def test_fast_form_decodes_to_the_same_message(content: dict[str, object]) -> None:
+@given(host=names, name=names, namespace=names, values=st.dictionaries(names, names | st.booleans(), max_size=3))
+def test_fast_form_decodes_to_the_same_message(
+    host: str, name: str, namespace: str, values: dict[str, str | bool]
+) -> None:
     """Written by hand or built: one message."""
-    assert Metadata.FromString(istio_metadata_bytes(content)) == Metadata(**istio_metadata(content))
+    values.pop("services", None)
+    written = service_metadata_bytes(values, host=host, name=name, namespace=namespace)
+    service = {"host": host, "name": name, "namespace": namespace}
+    assert Metadata.FromString(written) == Metadata(**istio_metadata({**values, "services": [service]}))
 
 
 def test_keys_that_are_field_names_are_keys() -> None:
