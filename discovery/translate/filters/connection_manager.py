@@ -10,12 +10,12 @@ import msgspec
 from discovery.schema.mesh_config import NormalizationType
 from discovery.translate.filters.access_log import FileLog, access_log
 from discovery.translate.filters.http import Side, http_filters
+from discovery.translate.filters.network import FilterKind
 from discovery.wire.envoy import HttpConnectionManager, UuidRequestIdConfig, pack, serialize
 
 __all__ = ["ManagerOptions", "connection_manager", "rds"]
 
-_NAME: Final = "envoy.filters.network.http_connection_manager"
-_TYPE_URL: Final = pack(HttpConnectionManager())["type_url"]
+_MANAGER: Final = FilterKind("envoy.filters.network.http_connection_manager", HttpConnectionManager())
 _REQUEST_ID: Final = {"typed_config": pack(UuidRequestIdConfig(use_request_id_for_trace_sampling={"value": True}))}
 _TRUE: Final = {"value": True}
 _FALSE: Final = {"value": False}
@@ -49,8 +49,8 @@ def connection_manager(
     stat_prefix: str,
     grpc_web: bool = False,
     forward_proxy: bool = False,
-) -> dict[str, Any]:
-    """The keyword form of a network filter.
+) -> bytes:
+    """The manager as a network filter (``listener.v3.Filter``), serialised.
 
     Args:
         options: common to the listener.
@@ -62,7 +62,7 @@ def connection_manager(
     particular = HttpConnectionManager(stat_prefix=stat_prefix, **routes)
     # Serialised messages one after the other read as their merger, and most of a manager is always the same.
     value = serialize(particular) + _common(options, grpc_web, forward_proxy)
-    return {"name": _NAME, "typed_config": {"type_url": _TYPE_URL, "value": value}}
+    return _MANAGER.around(value)
 
 
 @lru_cache(maxsize=64)  # by what proxies announce and the mesh configuration says: a handful at a time

@@ -15,6 +15,7 @@ from discovery.translate.listeners.spec import (
     Chain,
     ChainMatch,
     HttpTarget,
+    ListenerShape,
     ListenerSpec,
     TcpTarget,
     WeightedCluster,
@@ -73,16 +74,18 @@ def virtual_outbound(db: Database, view: OutboundView) -> ListenerSpec | None:
         name=VIRTUAL_OUTBOUND,
         binds=wildcards(ipv4=view.ipv4, ipv6=view.ipv6),
         port=port,
-        side=Side.OUTBOUND,
+        shape=ListenerShape(
+            side=Side.OUTBOUND,
+            hands_off=True,
+            transparent=view.interception is InterceptionMode.TPROXY,
+            istio=view.istio_filters,
+            http10=view.http10,
+        ),
         chains=(
             # Dialled itself, it would pass the connection on to itself for ever.
             Chain(name="virtualOutbound-blackhole", match=ChainMatch(port=port), target=_to(BLACK_HOLE_CLUSTER)),
             Chain(name="virtualOutbound-catchall-tcp", target=catch_all(db, view)),
         ),
-        hands_off=True,
-        transparent=view.interception is InterceptionMode.TPROXY,
-        istio=view.istio_filters,
-        http10=view.http10,
     )
 
 
@@ -97,8 +100,6 @@ def forward_proxy(db: Database, view: OutboundView) -> ListenerSpec | None:
         name=name,
         binds=(localhost(ipv4=view.ipv4),),
         port=port,
-        side=Side.OUTBOUND,
+        shape=ListenerShape(side=Side.OUTBOUND, istio=view.istio_filters, http10=view.http10),
         chains=(Chain(target=target),),
-        istio=view.istio_filters,
-        http10=view.http10,
     )

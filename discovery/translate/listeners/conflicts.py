@@ -52,7 +52,8 @@ class Entry:
         self.family = ProtocolClass.AUTO if first.sniff else first.protocol.family
         self.http = first.http
         self.sniffs = first.sniff
-        self.tcp = {chain.match: chain for chain in first.tcp}
+        chains = first.tcp
+        self.tcp = {chains[0].match: chains[0]} if len(chains) == 1 else {chain.match: chain for chain in chains}
         self.locked = False  # written in a Sidecar: what the catch-all brings may not change it
 
     def claim(self, attempt: Attempt) -> str:

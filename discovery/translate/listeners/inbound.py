@@ -24,6 +24,7 @@ from discovery.translate.listeners.spec import (
     ChainMatch,
     HttpTarget,
     InboundRoute,
+    ListenerShape,
     ListenerSpec,
     TcpTarget,
     TlsServer,
@@ -87,14 +88,16 @@ class _Builder:
             name=VIRTUAL_INBOUND,
             binds=wildcards(ipv4=view.ipv4, ipv6=view.ipv6),
             port=capture,
-            side=Side.INBOUND,
             chains=chains,
-            original_dst=True,
-            transparent=view.interception is InterceptionMode.TPROXY,
-            tls_inspection=_tls_inspection(chains),
-            http_inspection=_http_inspection(chains),
-            istio=view.istio_filters,
-            http10=view.http10,
+            shape=ListenerShape(
+                side=Side.INBOUND,
+                original_dst=True,
+                transparent=view.interception is InterceptionMode.TPROXY,
+                tls_inspection=_tls_inspection(chains),
+                http_inspection=_http_inspection(chains),
+                istio=view.istio_filters,
+                http10=view.http10,
+            ),
         )
 
     def bound(self, port: InboundPort) -> ListenerSpec:
@@ -104,12 +107,14 @@ class _Builder:
             name=listener_name(port.bind, port.number),
             binds=(port.bind,),
             port=port.number,
-            side=Side.INBOUND,
             chains=chains,
-            tls_inspection=Inspection() if any(map(_needs_tls, chains)) else None,
-            http_inspection=Inspection() if any(map(_needs_http, chains)) else None,
-            istio=self.view.istio_filters,
-            http10=self.view.http10,
+            shape=ListenerShape(
+                side=Side.INBOUND,
+                tls_inspection=Inspection() if any(map(_needs_tls, chains)) else None,
+                http_inspection=Inspection() if any(map(_needs_http, chains)) else None,
+                istio=self.view.istio_filters,
+                http10=self.view.http10,
+            ),
         )
 
     # -- chains ------------------------------------------------------------------------------------------------------

@@ -117,18 +117,11 @@ def plain_chain(
     """
     number = service.ports[0].number if len(service.ports) == 1 else port.number
     cluster = outbound_cluster(service.ref.host, number)
+    protocol = Protocol.MONGO if port.protocol is Protocol.MONGO else Protocol.TCP
+    target = TcpTarget(cluster, (WeightedCluster(cluster),), protocol, idle_timeout)
     # Without a rule only the mesh's defaults are left, the same for every port.
-    options = _tcp_options(db, PolicyOf(rule, number if rule else 0))
-    target = TcpTarget(
-        stat_prefix=cluster,
-        clusters=(WeightedCluster(cluster),),
-        protocol=Protocol.MONGO if port.protocol is Protocol.MONGO else Protocol.TCP,
-        idle_timeout=options.idle_timeout or idle_timeout,
-        max_duration=options.max_duration,
-        hash_source_ip=options.hash_source_ip,
-        tunnel=options.tunnel,
-    )
-    return Chain(match=match, target=target)
+    options = _tcp_options(db, PolicyOf(rule, number) if rule else _NO_RULE)
+    return Chain(target if options is _NO_OPTIONS else _with_options(target, options), match)
 
 
 def plain_match(service: Service, port: Port, *, at_wildcard: bool, subnet: str) -> ChainMatch:
@@ -270,12 +263,16 @@ class _TcpOptions(NamedTuple):
     tunnel: Tunnel | None = None
 
 
+_NO_OPTIONS = _TcpOptions()
+_NO_RULE = PolicyOf((), 0)
+
+
 @query
 def _tcp_options(db: Database, asked: PolicyOf) -> _TcpOptions:
     """What a DestinationRule says about connections of a TCP proxy; a change elsewhere in it stops here."""
     policy = policy_of(db, asked)
     if policy is None:
-        return _TcpOptions()
+        return _NO_OPTIONS
     tcp = policy.connection_pool.tcp if policy.connection_pool is not None else None
     consistent = policy.load_balancer.consistent_hash if policy.load_balancer is not None else None
     tunnel = policy.tunnel

@@ -43,7 +43,7 @@ from discovery.translate.listeners.layer4 import (
     rules_for_host,
     rules_of_listener,
 )
-from discovery.translate.listeners.spec import EVERYTHING, Chain, HttpTarget, ListenerSpec
+from discovery.translate.listeners.spec import EVERYTHING, Chain, HttpTarget, ListenerShape, ListenerSpec
 from discovery.wire.durations import parse_duration
 from discovery.wire.names import listener_name
 from discovery.wire.node import InterceptionMode, NodeType
@@ -97,6 +97,7 @@ class _Selector:
         self.entries: dict[tuple[str, int], Entry] = {}
         self.captured: dict[tuple[str, int], bool] = {}
         self.conflicts: list[Conflict] = []
+        self.shapes: dict[tuple[bool, ...], ListenerShape] = {}
         self.rules: tuple[Layer4Rules, ...] = ()
 
     # -- egress listeners --------------------------------------------------------------------------------------------
@@ -242,23 +243,31 @@ class _Selector:
     def finish(self) -> Iterator[ListenerSpec]:
         """The listeners, in the order in which they were first claimed."""
         rest = Chain(name="PassthroughFilterChain", target=catch_all(self.db, self.view))
-        http10, istio = self.view.http10, self.view.istio_filters
+        http10 = self.view.http10
         for (bind, port), entry in self.entries.items():
-            chains = entry.chains(http10=http10)
-            arranged = _arranged(chains, rest)
+            arranged = _arranged(entry.chains(http10=http10), rest)
             yield ListenerSpec(
-                name=listener_name(bind, port),
-                binds=self.wildcards if bind == self.wildcard else (bind,),
-                port=port,
-                side=Side.OUTBOUND,
-                chains=arranged.chains,
-                default_chain=arranged.default_chain,
-                captured=self.captured[bind, port],
-                tls_inspection=_EVERYWHERE if arranged.by_name else None,
-                http_inspection=_EVERYWHERE if entry.sniffs else None,
-                istio=istio,
-                http10=http10,
+                listener_name(bind, port),
+                self.wildcards if bind == self.wildcard else (bind,),
+                port,
+                self._shape(self.captured[bind, port], arranged.by_name, entry.sniffs),
+                arranged.chains,
+                arranged.default_chain,
             )
+
+    def _shape(self, *has: bool) -> ListenerShape:
+        shape = self.shapes.get(has)
+        if shape is None:
+            captured, by_name, sniffs = has
+            shape = self.shapes[has] = ListenerShape(
+                side=Side.OUTBOUND,
+                captured=captured,
+                tls_inspection=_EVERYWHERE if by_name else None,
+                http_inspection=_EVERYWHERE if sniffs else None,
+                istio=self.view.istio_filters,
+                http10=self.view.http10,
+            )
+        return shape
 
 
 class _Arranged(NamedTuple):

@@ -3,49 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import ip_interface
+from functools import lru_cache
 from typing import Any, Final
 
-import msgspec
-
 from discovery.engine import Database, query
-from discovery.schema.mesh_config import NormalizationType
 from discovery.store.cells import MESH
-from discovery.translate.filters.access_log import FileLog, access_log, listener_access_log, mesh_access_logs
-from discovery.translate.filters.connection_manager import ManagerOptions, connection_manager, rds
+from discovery.translate.filters.access_log import listener_access_log, mesh_access_logs
 from discovery.translate.filters.http import Side
 from discovery.translate.filters.inspectors import ORIGINAL_DST, http_inspector, original_src, tls_inspector
-from discovery.translate.filters.network import metadata_exchange, tcp_filters
 from discovery.translate.listeners.binding import UNIX
-from discovery.translate.listeners.inbound_route import inbound_route_configuration
-from discovery.translate.listeners.server_tls import server_socket
-from discovery.translate.listeners.spec import (
-    Chain,
-    ChainMatch,
-    HttpTarget,
-    InboundRoute,
-    ListenerSpec,
-    TcpTarget,
-)
-from discovery.translate.metadata import config_path, istio_metadata
-from discovery.wire.envoy import Listener
-from discovery.wire.resource import Resource, resource
+from discovery.translate.listeners.filter_chain import ChainBuilder, ListenerSettings
+from discovery.translate.listeners.spec import ListenerShape, ListenerSpec
+from discovery.wire.envoy import Listener, serialize
+from discovery.wire.protowire import bytes_field, string_field, uint_field
+from discovery.wire.resource import Resource, content_version
 from discovery.wire.type_urls import LISTENER
 
-__all__ = ["ListenerSettings", "listener", "listener_settings"]
+__all__ = ["build_listener", "listener", "listener_settings"]
 
-_HANDSHAKE_TIMEOUT: Final = {"seconds": 15}  # of a transport socket; Envoy would wait for ever
 _CAPTURE_MARK: Final = 1337  # on packets that the proxy sends for the application (TPROXY)
 
-
-class ListenerSettings(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
-    """What all listeners take from the mesh configuration."""
-
-    detection_timeout: timedelta
-    normalization: NormalizationType
-    access_logs: tuple[FileLog, ...]
-    listener_logs: bool
-    trust_domains: tuple[str, ...]
+# Field numbers of listener.v3.Listener, of its AdditionalAddress, and of core.v3.Address and SocketAddress.
+_NAME, _ADDRESS, _FILTER_CHAINS, _DEFAULT_FILTER_CHAIN, _ADDITIONAL_ADDRESSES = 1, 2, 3, 25, 33
+_ADDITIONAL_ADDRESS = 1
+_SOCKET_ADDRESS, _PIPE, _PIPE_PATH = 1, 2, 1
+_SOCKET_IP, _SOCKET_PORT = 2, 3
 
 
 @query
@@ -65,155 +47,66 @@ def listener_settings(db: Database, _: None) -> ListenerSettings:
 @query
 def listener(db: Database, spec: ListenerSpec) -> Resource:
     """The listener as it goes on the wire."""
-    return resource(LISTENER, spec.name, Listener(**build_listener(spec, listener_settings(db, None))))
+    value = build_listener(spec, listener_settings(db, None))
+    return Resource(spec.name, content_version(value), LISTENER, value)
 
 
-def build_listener(spec: ListenerSpec, settings: ListenerSettings) -> dict[str, Any]:
-    """The keyword form of ``listener.v3.Listener``."""
-    chains = _Chains(spec, settings)
-    first, *others = [_address(bind, spec.port) for bind in spec.binds]
-    out: dict[str, Any] = {
-        "name": spec.name,
-        "address": first,
-        "traffic_direction": "OUTBOUND" if spec.side is Side.OUTBOUND else "INBOUND",
-        "filter_chains": [chains.build(chain) for chain in spec.chains],
-    }
-    if others:
-        out["additional_addresses"] = [{"address": address} for address in others]
+def build_listener(spec: ListenerSpec, settings: ListenerSettings) -> bytes:
+    """``listener.v3.Listener``, serialised.
+
+    Serialised messages one after the other read as their merger: what listeners have in common is serialised once,
+    and there may be a listener for each of thousands of services.
+    """
+    chains = ChainBuilder(spec.shape, settings)
+    out = [string_field(_NAME, spec.name), bytes_field(_ADDRESS, _address(spec.binds[0], spec.port))]
+    out += [bytes_field(_FILTER_CHAINS, chains.build(chain)) for chain in spec.chains]
     if spec.default_chain is not None:
-        out["default_filter_chain"] = chains.build(spec.default_chain)
-    if spec.captured:
+        out.append(bytes_field(_DEFAULT_FILTER_CHAIN, chains.build(spec.default_chain)))
+    for bind in spec.binds[1:]:
+        additional = bytes_field(_ADDITIONAL_ADDRESS, _address(bind, spec.port))
+        out.append(bytes_field(_ADDITIONAL_ADDRESSES, additional))
+    out.append(_common(spec.shape, settings))
+    return b"".join(out)
+
+
+def _address(bind: str, port: int) -> bytes:
+    """``core.v3.Address``."""
+    if bind.startswith(UNIX):
+        return bytes_field(_PIPE, string_field(_PIPE_PATH, bind.removeprefix(UNIX)))
+    return bytes_field(_SOCKET_ADDRESS, string_field(_SOCKET_IP, bind) + uint_field(_SOCKET_PORT, port))
+
+
+@lru_cache(maxsize=64)  # proxies of a mesh have few shapes, and the settings change seldom
+def _common(shape: ListenerShape, settings: ListenerSettings) -> bytes:
+    out: dict[str, Any] = {"traffic_direction": "OUTBOUND" if shape.side is Side.OUTBOUND else "INBOUND"}
+    if shape.captured:
         out["bind_to_port"] = {"value": False}
     else:
         # One at a time: a burst of connections is spread over the workers instead of going to the first awake.
         out["max_connections_to_accept_per_socket_event"] = {"value": 1}
-    if spec.hands_off:
+    if shape.hands_off:
         out["use_original_dst"] = {"value": True}
-    if spec.transparent:
+    if shape.transparent:
         out["transparent"] = {"value": True}
-    _inspect(out, spec, settings)
+    _inspect(out, shape, settings)
     if settings.access_logs and settings.listener_logs:
         out["access_log"] = [listener_access_log(log) for log in settings.access_logs]
-    return out
+    return serialize(Listener(**out))
 
 
-def _address(bind: str, port: int) -> dict[str, Any]:
-    if bind.startswith(UNIX):
-        return {"pipe": {"path": bind.removeprefix(UNIX)}}
-    return {"socket_address": {"address": bind, "port_value": port}}
-
-
-def _inspect(out: dict[str, Any], spec: ListenerSpec, settings: ListenerSettings) -> None:
-    filters = [ORIGINAL_DST] if spec.original_dst else []
-    if spec.transparent and spec.side is Side.INBOUND:
+def _inspect(out: dict[str, Any], shape: ListenerShape, settings: ListenerSettings) -> None:
+    filters = [ORIGINAL_DST] if shape.original_dst else []
+    if shape.transparent and shape.side is Side.INBOUND:
         filters.append(original_src(_CAPTURE_MARK))
-    if spec.tls_inspection is not None:
-        filters.append(tls_inspector(spec.tls_inspection))
+    if shape.tls_inspection is not None:
+        filters.append(tls_inspector(shape.tls_inspection))
     timeout = timedelta(0)
-    if spec.http_inspection is not None:
-        filters.append(http_inspector(spec.http_inspection))
+    if shape.http_inspection is not None:
+        filters.append(http_inspector(shape.http_inspection))
         timeout = settings.detection_timeout
-    if spec.tls_inspection is not None or spec.http_inspection is not None:
+    if shape.tls_inspection is not None or shape.http_inspection is not None:
         # No verdict is one too: the connection goes on as plain TCP. 0 waits for the first bytes without limit.
         out["continue_on_listener_filters_timeout"] = True
         out["listener_filters_timeout"] = timeout
     if filters:
         out["listener_filters"] = filters
-
-
-class _Chains:
-    """Builds the chains of one listener, which have most of their content in common."""
-
-    def __init__(self, spec: ListenerSpec, settings: ListenerSettings) -> None:
-        self.spec = spec
-        self.side = spec.side
-        self.istio = spec.istio
-        self.settings = settings
-        self.logs = [access_log(log) for log in settings.access_logs]
-        self.options: ManagerOptions | None = None
-
-    def build(self, chain: Chain) -> dict[str, Any]:
-        """The keyword form of ``listener.v3.FilterChain``."""
-        out: dict[str, Any] = {"filters": self._filters(chain)}
-        if chain.name:
-            out["name"] = chain.name
-        if any(chain.match):
-            out["filter_chain_match"] = _match(chain.match)
-        if chain.tls is not None:
-            out["transport_socket"] = server_socket(chain.tls, self.settings.trust_domains)
-        if chain.tls is not None or self.side is Side.OUTBOUND:
-            out["transport_socket_connect_timeout"] = _HANDSHAKE_TIMEOUT
-        if chain.config is not None:
-            out["metadata"] = istio_metadata({"config": config_path(chain.config)})
-        return out
-
-    def _filters(self, chain: Chain) -> list[dict[str, Any]]:
-        filters = [metadata_exchange()] if self.istio and self.side is Side.INBOUND else []
-        target = chain.target
-        if isinstance(target, TcpTarget):
-            proxy = _tcp_proxy(target, self.logs)
-            filters += tcp_filters(proxy, side=self.side, protocol=target.protocol, istio=self.istio)
-        else:
-            filters.append(self._manager(target))
-        return filters
-
-    def _manager(self, target: HttpTarget) -> dict[str, Any]:
-        if isinstance(target.routes, InboundRoute):
-            routes = {"route_config": inbound_route_configuration(target.routes)}
-        else:
-            routes = rds(target.routes)
-        if self.options is None:
-            self.options = ManagerOptions(
-                side=self.side,
-                istio=self.istio,
-                http10=self.spec.http10,
-                normalization=self.settings.normalization,
-                access_logs=self.settings.access_logs,
-            )
-        return connection_manager(
-            self.options,
-            routes,
-            stat_prefix=target.stat_prefix,
-            grpc_web=target.grpc_web,
-            forward_proxy=target.forward_proxy,
-        )
-
-
-def _match(match: ChainMatch) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    if match.port:
-        out["destination_port"] = {"value": match.port}
-    if match.subnets:
-        out["prefix_ranges"] = [_range(subnet) for subnet in match.subnets]
-    if match.server_names:
-        out["server_names"] = match.server_names
-    if match.transport:
-        out["transport_protocol"] = match.transport
-    if match.alpn:
-        out["application_protocols"] = match.alpn
-    return out
-
-
-def _range(subnet: str) -> dict[str, Any]:
-    network = ip_interface(subnet).network  # masks host bits, which Envoy ignores and people write
-    return {"address_prefix": str(network.network_address), "prefix_len": {"value": network.prefixlen}}
-
-
-def _tcp_proxy(target: TcpTarget, logs: list[dict[str, Any]]) -> dict[str, Any]:
-    out: dict[str, Any] = {"stat_prefix": target.stat_prefix}
-    if logs:
-        out["access_log"] = logs
-    if len(target.clusters) == 1:
-        out["cluster"] = target.clusters[0].cluster
-    else:
-        weighted = [{"name": name, "weight": weight} for name, weight in target.clusters]
-        out["weighted_clusters"] = {"clusters": weighted}
-    if target.idle_timeout is not None:
-        out["idle_timeout"] = target.idle_timeout
-    if target.max_duration is not None:
-        out["max_downstream_connection_duration"] = target.max_duration
-    if target.hash_source_ip:
-        out["hash_policy"] = [{"source_ip": {}}]
-    if target.tunnel is not None:
-        out["tunneling_config"] = {"hostname": target.tunnel.target, "use_post": target.tunnel.protocol == "POST"}
-    return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from discovery.translate.listeners.spec import TlsServer
@@ -21,9 +20,8 @@ from discovery.wire.envoy import DownstreamTlsContext
 __all__ = ["server_socket"]
 
 
-@lru_cache(maxsize=64)  # few differ within a mesh, and every inbound listener has them
 def server_socket(server: TlsServer, trust_domains: tuple[str, ...]) -> dict[str, Any]:
-    """The transport socket of a chain; a constant, do not change it.
+    """The transport socket of a chain.
 
     Args:
         server: whose certificates, and whether callers must have some.

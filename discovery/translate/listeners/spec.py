@@ -23,6 +23,7 @@ __all__ = [
     "ChainMatch",
     "HttpTarget",
     "InboundRoute",
+    "ListenerShape",
     "ListenerSpec",
     "TcpTarget",
     "TlsServer",
@@ -71,7 +72,7 @@ class Tunnel(NamedTuple):
     target: str  # host:port
 
 
-class TcpTarget(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+class TcpTarget(msgspec.Struct, frozen=True, cache_hash=True):
     """Connections are proxied to one of these clusters."""
 
     stat_prefix: str
@@ -101,7 +102,7 @@ class HttpTarget(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     forward_proxy: bool = False
 
 
-class Chain(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+class Chain(msgspec.Struct, frozen=True, cache_hash=True):
     """A filter chain."""
 
     target: HttpTarget | TcpTarget
@@ -116,19 +117,13 @@ class Chain(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
         return isinstance(self.target, HttpTarget)
 
 
-class ListenerSpec(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
-    """A listener.
+class ListenerShape(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """What many listeners of a proxy have in common.
 
-    ``binds`` are IP addresses, or one path of a Unix socket (port 0). ``captured`` listeners do not bind: the capture
-    listener hands them connections by original destination.
+    ``captured`` listeners do not bind: the capture listener hands them connections by original destination.
     """
 
-    name: str
-    binds: tuple[str, ...]
-    port: int
     side: Side
-    chains: tuple[Chain, ...]
-    default_chain: Chain | None = None
     captured: bool = False
     hands_off: bool = False  # to the listener of the original destination
     original_dst: bool = False
@@ -137,3 +132,14 @@ class ListenerSpec(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     http_inspection: Inspection | None = None
     istio: bool = False  # the proxy announces the extensions istio.*
     http10: bool = False
+
+
+class ListenerSpec(msgspec.Struct, frozen=True, cache_hash=True):
+    """A listener. ``binds`` are IP addresses, or one path of a Unix socket (port 0)."""
+
+    name: str
+    binds: tuple[str, ...]
+    port: int
+    shape: ListenerShape
+    chains: tuple[Chain, ...]
+    default_chain: Chain | None = None

@@ -8,12 +8,12 @@ from discovery.schema.mesh_config import NormalizationType
 from discovery.translate.filters.access_log import FileLog
 from discovery.translate.filters.connection_manager import ManagerOptions, connection_manager, rds
 from discovery.translate.filters.http import Side
-from discovery.wire.envoy import HttpConnectionManager
+from discovery.wire.envoy import Filter, HttpConnectionManager
 
 
 def _manager(options: ManagerOptions, **arguments: Any) -> Any:
     built = connection_manager(options, rds("80"), stat_prefix="s", **arguments)
-    return HttpConnectionManager.FromString(built["typed_config"]["value"])
+    return HttpConnectionManager.FromString(Filter.FromString(built).typed_config.value)
 
 
 def test_routes_come_over_the_same_stream() -> None:

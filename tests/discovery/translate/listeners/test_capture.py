@@ -41,8 +41,8 @@ def test_capture_by_interception(interception: InterceptionMode) -> None:
     spec: Any = virtual_outbound(world.db, world.view.outbound)
     assert (spec is None) is (interception is InterceptionMode.NONE)
     if spec is not None:
-        assert spec.transparent is (interception is InterceptionMode.TPROXY)
-        assert spec.hands_off
+        assert spec.shape.transparent is (interception is InterceptionMode.TPROXY)
+        assert spec.shape.hands_off
 
 
 def test_no_forward_proxy_by_default() -> None:

@@ -24,7 +24,7 @@ spec: {{mtls: {{mode: {mode}}}}}
 def test_one_capture_listener() -> None:
     """A captured workload has one inbound listener, whose first chain stops connections to itself."""
     (spec,) = _specs()
-    assert (spec.name, spec.port, spec.original_dst) == ("virtualInbound", 15006, True)
+    assert (spec.name, spec.port, spec.shape.original_dst) == ("virtualInbound", 15006, True)
     assert spec.chains[0].match.port == 15006
 
 
@@ -41,12 +41,12 @@ def test_capture_port_turned_off() -> None:
 def test_inspection_leaves_ports_alone_that_do_not_need_it() -> None:
     """The capture port is never inspected; TLS is not looked for where none is terminated or told apart."""
     (permissive,) = _specs(_policy("PERMISSIVE"))
-    assert permissive.tls_inspection == Inspection((15006,))
-    assert permissive.http_inspection == Inspection((15006,))
+    assert permissive.shape.tls_inspection == Inspection((15006,))
+    assert permissive.shape.http_inspection == Inspection((15006,))
     (strict,) = _specs(_policy("STRICT"))
-    assert strict.http_inspection is None
+    assert strict.shape.http_inspection is None
     (disabled,) = _specs(_policy("DISABLE"))
-    assert disabled.tls_inspection is None
+    assert disabled.shape.tls_inspection is None
 
 
 def test_stock_envoy_does_not_offer_metadata_exchange() -> None:

@@ -3,41 +3,43 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from discovery.engine import Database
 from discovery.schema.mesh_config import MeshConfig, NormalizationType
 from discovery.store.cells import MESH
+from discovery.translate.filters.access_log import FileLog
 from discovery.translate.filters.http import Side
 from discovery.translate.filters.inspectors import Inspection
-from discovery.translate.listeners.render import ListenerSettings, build_listener, listener, listener_settings
-from discovery.translate.listeners.spec import Chain, ChainMatch, ListenerSpec, TcpTarget, Tunnel, WeightedCluster
-from discovery.wire.envoy import Listener, TcpProxy
+from discovery.translate.listeners.filter_chain import ListenerSettings
+from discovery.translate.listeners.render import build_listener, listener, listener_settings
+from discovery.translate.listeners.spec import Chain, ListenerShape, ListenerSpec, TcpTarget, WeightedCluster
+from discovery.wire.envoy import Listener
 
 SETTINGS = ListenerSettings(
     detection_timeout=timedelta(seconds=5),
     normalization=NormalizationType.DEFAULT,
-    access_logs=(),
+    access_logs=(FileLog("/l"),),
     listener_logs=True,
     trust_domains=("cluster.local",),
 )
+CHAIN = Chain(TcpTarget("c", (WeightedCluster("c"),)))
 
 
-def _spec(**fields: Any) -> ListenerSpec:
-    target = fields.pop("target", {})
-    match = fields.pop("match", ChainMatch())
-    tcp = TcpTarget(**{"stat_prefix": "c", "clusters": (WeightedCluster("c"),), **target})
-    given = {"name": "l", "binds": ("10.0.0.1",), "port": 1, "side": Side.OUTBOUND, **fields}
-    return ListenerSpec(chains=(Chain(target=tcp, match=match),), **given)
+def _spec(binds: tuple[str, ...] = ("10.0.0.1",), port: int = 1, **shape: Any) -> ListenerSpec:
+    return ListenerSpec("l", binds, port, ListenerShape(**{"side": Side.OUTBOUND, **shape}), (CHAIN,), CHAIN)
 
 
-def _built(**fields: Any) -> Any:
-    return Listener(**build_listener(_spec(**fields), SETTINGS))
+def _built(*args: Any, **shape: Any) -> Any:
+    return Listener.FromString(build_listener(_spec(*args, **shape), SETTINGS))
 
 
-def _proxy(**target: Any) -> Any:
-    built = _built(target=target)
-    return TcpProxy.FromString(built.filter_chains[0].filters[-1].typed_config.value)
+def test_parts_read_as_one_listener() -> None:
+    """Name, address, chains and what is common are serialised apart and read as one message."""
+    built = _built()
+    assert built.name == "l"
+    assert (built.address.socket_address.address, built.address.socket_address.port_value) == ("10.0.0.1", 1)
+    assert len(built.filter_chains) == 1
+    assert built.HasField("default_filter_chain")
+    assert len(built.access_log) == 1
 
 
 def test_captured_listeners_do_not_bind() -> None:
@@ -52,9 +54,9 @@ def test_captured_listeners_do_not_bind() -> None:
 
 def test_addresses() -> None:
     """The first address is the listener's, further ones are added; a path is a pipe."""
-    both = _built(binds=("0.0.0.0", "::"))
+    both = _built(("0.0.0.0", "::"))
     assert both.additional_addresses[0].address.socket_address.address == "::"
-    assert _built(binds=("unix:///run/x",), port=0).address.pipe.path == "/run/x"
+    assert _built(("unix:///run/x",), 0).address.pipe.path == "/run/x"
 
 
 def test_order_of_listener_filters() -> None:
@@ -75,28 +77,6 @@ def test_detection_timeout_is_for_http_only() -> None:
     assert _built(http_inspection=Inspection()).listener_filters_timeout.ToSeconds() == 5
     assert _built(tls_inspection=Inspection()).listener_filters_timeout.ToSeconds() == 0
     assert _built(tls_inspection=Inspection()).continue_on_listener_filters_timeout
-
-
-@pytest.mark.parametrize(
-    ("subnet", "prefix", "length"), [("10.8.3.1/16", "10.8.0.0", 16), ("10.0.0.1", "10.0.0.1", 32), ("::1", "::1", 128)]
-)
-def test_subnets(subnet: str, prefix: str, length: int) -> None:
-    """Bits of the host part, which people write, are masked; an address is a range of one."""
-    (found,) = _built(match=ChainMatch(subnets=(subnet,))).filter_chains[0].filter_chain_match.prefix_ranges
-    assert (found.address_prefix, found.prefix_len.value) == (prefix, length)
-
-
-def test_tcp_proxy_fields() -> None:
-    """What a rule says of connections is written into the proxy."""
-    assert _proxy().cluster == "c"
-    weighted = _proxy(clusters=(WeightedCluster("a", 3), WeightedCluster("b", 1)))
-    assert [(c.name, c.weight) for c in weighted.weighted_clusters.clusters] == [("a", 3), ("b", 1)]
-    tuned = _proxy(idle_timeout=timedelta(seconds=9), max_duration=timedelta(hours=1), hash_source_ip=True)
-    assert tuned.idle_timeout.ToSeconds() == 9
-    assert tuned.max_downstream_connection_duration.ToSeconds() == 3600
-    assert tuned.hash_policy[0].HasField("source_ip")
-    tunnel = _proxy(tunnel=Tunnel("POST", "a.example:443")).tunneling_config
-    assert (tunnel.hostname, tunnel.use_post) == ("a.example:443", True)
 
 
 def test_settings_cut_off_other_changes() -> None:

@@ -5,6 +5,7 @@ from discovery.translate.listeners.spec import (
     EVERYTHING,
     Chain,
     HttpTarget,
+    ListenerShape,
     ListenerSpec,
     TcpTarget,
     WeightedCluster,
@@ -13,7 +14,7 @@ from discovery.translate.listeners.spec import (
 
 def _spec(cluster: str) -> ListenerSpec:
     target = TcpTarget(stat_prefix=cluster, clusters=(WeightedCluster(cluster),))
-    return ListenerSpec(name="l", binds=("10.0.0.1",), port=1, side=Side.OUTBOUND, chains=(Chain(target=target),))
+    return ListenerSpec("l", ("10.0.0.1",), 1, ListenerShape(side=Side.OUTBOUND), (Chain(target=target),))
 
 
 def test_equal_specs_are_one_key() -> None:
