@@ -77,7 +77,7 @@ class DestinationFacts(NamedTuple):
     """What a destination host means to a scope."""
 
     host: str
-    stands_for: str = ""  # another host, if it is an alias
+    stands_for: str  # itself, or another host if it is an alias
     only_port: int = 0  # the service's port if it has just one
     rule: RuleSources = ()
 

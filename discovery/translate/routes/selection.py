@@ -33,6 +33,7 @@ __all__ = ["DuplicateDomain", "HostRef", "RoutesAt", "duplicate_domains", "route
 
 # The port on which VirtualServices may name hosts that no service declares.
 _WEB = 80
+_EVERY_HOST = "*"
 
 
 class RoutesAt(msgspec.Struct, frozen=True, cache_hash=True):
@@ -86,7 +87,7 @@ def _selected(db: Database, at: RoutesAt) -> _Selected:
         for port in sorted(hosts.by_port, key=lambda port: (port != _WEB, port)):
             selection.take(port)
     found = dict(sorted(selection.found.items()))
-    if not at.host:
+    if not at.host and not selection.takes_unknown_hosts:
         policy = outbound_policy(db, at.scope.scope)
         proxy = policy.egress_proxy
         cluster = ""
@@ -128,6 +129,11 @@ class _Selection:
             if domains:
                 rule = self._rules.find(service.facts.ref)
                 self.found[name] = HostRef(service_virtual_host, ServiceHost(host, port, domains, rule))
+
+    @property
+    def takes_unknown_hosts(self) -> bool:
+        """Whether a VirtualService for ``*`` has taken the place of the catch-all."""
+        return _EVERY_HOST in self._claimed
 
     # -- virtual services --------------------------------------------------------------------------------------------
 

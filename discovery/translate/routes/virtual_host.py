@@ -99,7 +99,7 @@ def scoped_virtual_host(db: Database, key: ScopedHost) -> bytes:
         caller = Caller(key.port, "")
     rules = RuleFinder(db, key.scope.scope.namespace, key.scope.rule_labels)
     services = _services_by_host(db, key.scope.scope)
-    facts = tuple([_destination(db, host, services.get(host), rules) for host in header.destinations])
+    facts = tuple([_destination(db, host, services, rules) for host in header.destinations])
     return routed_virtual_host(db, RoutedHost(key.virtual_service, caller, key.domains, facts))
 
 
@@ -112,13 +112,19 @@ def _services_by_host(db: Database, scope: ScopeKey) -> Mapping[str, ServiceRef]
     return {ref.host: ref for ref in scope_services(db, scope)}
 
 
-def _destination(db: Database, host: str, ref: ServiceRef | None, rules: RuleFinder) -> DestinationFacts:
-    """What a destination host means to a scope."""
-    found = service(db, ref) if ref is not None else None
-    if ref is None or found is None:
-        return DestinationFacts(host)
-    only_port = found.ports[0].number if len(found.ports) == 1 else 0
-    return DestinationFacts(host, found.alias_of, only_port, rules.find(ref))
+def _destination(db: Database, host: str, services: Mapping[str, ServiceRef], rules: RuleFinder) -> DestinationFacts:
+    """What a destination host means to a scope: an alias is what it stands for, over any number of further aliases."""
+    target = host
+    for _ in services:
+        ref = services.get(target)
+        found = service(db, ref) if ref is not None else None
+        if ref is None or found is None:
+            break
+        if not found.alias_of:
+            only_port = found.ports[0].number if len(found.ports) == 1 else 0
+            return DestinationFacts(host, target, only_port, rules.find(ref))
+        target = found.alias_of
+    return DestinationFacts(host, target)
 
 
 @query
@@ -139,7 +145,7 @@ def _target(db: Database, to: Destination, facts: DestinationFacts | None, liste
     host, port = to.host, listener_port
     rule: RuleSources = ()
     if facts is not None:
-        host, port, rule = facts.stands_for or host, facts.only_port or port, facts.rule
+        host, port, rule = facts.stands_for, facts.only_port or port, facts.rule
     if to.port is not None:
         port = to.port.number
     hashed = _hash(db, PolicyOf(rule, port, to.subset)) if rule else None
