@@ -18,6 +18,7 @@ from agent.launch import ISTIO_VERSION
 from agent.settings import Flags, Settings, SettingsError, load_settings, process_environ
 from discovery.runtime.commands import GroupedCommand, GroupedOption
 from discovery.runtime.logs import LogLevelError, configure_logging, get_logger
+from discovery.runtime.memory import keep_heap_small
 
 __all__ = ["cli", "main"]
 
@@ -79,7 +80,7 @@ def _proxy(**values: Any) -> None:
     for name in click.get_current_context().meta["unknown_flags"]:
         log.warning("unknown flag ignored", flag=name)
     settings = load_settings(flags, process_environ(), directory=Path())
-    gc.freeze()  # what is loaded now lives as long as the process; need not be looked at again
+    keep_heap_small()  # before gRPC starts its threads
     asyncio.run(_run(settings))
 
 
@@ -87,6 +88,8 @@ async def _run(settings: Settings) -> None:
     from agent.app import run_agent
     from discovery.runtime.clock import SystemClock
 
+    gc.collect()
+    gc.freeze()  # modules live as long as the process; the collector need not look at them again
     await run_agent(settings, clock=SystemClock())
 
 
