@@ -11,7 +11,7 @@ from typing import Any
 from tests.kit.envoy_types import to_dict, unpack
 from tests.kit.prerequisites import envoy_binary
 
-__all__ = ["bootstrap", "validate"]
+__all__ = ["bootstrap", "inline_routes", "validate"]
 
 # What the agent's bootstrap has besides: rendered listeners and clusters refer to them.
 _AGENT_CLUSTERS = ("sds-grpc", "xds-grpc")
@@ -36,7 +36,7 @@ def bootstrap(
             }
         },
         "static_resources": {
-            "listeners": [to_dict(_with_routes(listener, routes or {})) for listener in listeners],
+            "listeners": [to_dict(inline_routes(listener, routes or {})) for listener in listeners],
             "clusters": [*(to_dict(cluster) for cluster in clusters), *(_agent_cluster(n) for n in _AGENT_CLUSTERS)],
         },
     }
@@ -55,7 +55,8 @@ def _agent_cluster(name: str) -> dict[str, Any]:
     }
 
 
-def _with_routes(listener: Any, routes: Mapping[str, Any]) -> Any:
+def inline_routes(listener: Any, routes: Mapping[str, Any]) -> Any:
+    """A copy of a listener in which route configurations given by name stand in place of their RDS references."""
     changed = type(listener).FromString(listener.SerializeToString())
     for chain in (*changed.filter_chains, changed.default_filter_chain):
         for network_filter in chain.filters:

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from discovery.wire.type_urls import LISTENER
-from tests.kit.envoy_validate import validate
+from tests.kit.envoy_types import unpack
+from tests.kit.envoy_validate import inline_routes, validate
 from tests.kit.goldens import GoldenCase, canonical, golden_cases, orphans
 from tests.kit.validity import problems
 from tests.kit.world import World
@@ -35,6 +36,20 @@ def test_listeners(case: GoldenCase, update_goldens: bool) -> None:
     case.check("listeners", canonical(listeners[name] for name in names), update=update_goldens)
 
 
+@pytest.mark.parametrize("case", golden_cases(CASES))
+def test_routes_asked_for_are_served(case: GoldenCase) -> None:
+    """No listener waits for a route configuration that nobody has."""
+    world, _ = _world(case)
+    asked = {
+        unpack(item.typed_config).rds.route_config_name
+        for listener in world.listeners().values()
+        for chain in (*listener.filter_chains, listener.default_filter_chain)
+        for item in chain.filters
+        if item.name == "envoy.filters.network.http_connection_manager"
+    }
+    assert asked - {""} <= world.routes().keys()
+
+
 def test_no_orphans() -> None:
     """Every golden belongs to an input."""
     assert orphans(CASES, kinds=("listeners",)) == []
@@ -42,14 +57,17 @@ def test_no_orphans() -> None:
 
 @pytest.mark.envoy
 def test_envoy_takes_all(tmp_path: Path) -> None:
-    """A real Envoy loads every listener of every case, but for what only Istio's build of it knows."""
+    """A real Envoy loads every listener of every case with its routes, but for what only Istio's build of it knows."""
     taken: dict[str, Any] = {}
     for parameter in golden_cases(CASES):
         case = parameter.values[0]
         assert isinstance(case, GoldenCase)
         if case.name == "istio-extensions":
             continue
-        for name, listener in _world(case)[0].listeners().items():
+        world = _world(case)[0]
+        routes = world.routes()
+        for name, rendered in world.listeners().items():
+            listener = inline_routes(rendered, routes)
             listener.name = f"{case.name}: {name}"
             taken[listener.SerializeToString(deterministic=True).hex()] = listener
     # Listeners of different cases claim the same addresses; validation does not bind, but it does compare.
