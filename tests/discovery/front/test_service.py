@@ -59,7 +59,7 @@ async def tell(port: int, ca: MeshCa, *, uri: str = "", header: str = "", own_ca
         certificate_chain=pair.chain if pair else None,
     )
     async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
-        call = channel.unary_unary("/test.Echo/Tell")
+        call = channel.unary_unary("/test.Echo/Tell", None, None)
         metadata = (("x-forwarded-client-cert", header),) if header else ()
         async with asyncio.timeout(20):
             answer: bytes = await call(b"", metadata=metadata)
@@ -98,7 +98,7 @@ async def test_a_fallen_front_is_started_again_on_its_port(tmp_path: Path, ca: M
         await process.wait()
         credentials = grpc.ssl_channel_credentials(root_certificates=ca.root_pem)
         async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials) as channel, asyncio.timeout(30):
-            await channel.unary_unary("/test.Echo/Tell")(b"", wait_for_ready=True)
+            await channel.unary_unary("/test.Echo/Tell", None, None)(b"", wait_for_ready=True)
         assert service.port == port
         running.cancel()
 
