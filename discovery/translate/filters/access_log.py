@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from discovery.engine import Database, query
+from discovery.schema.extension_providers import EnvoyFileAccessLogProvider
 from discovery.schema.mesh_config import AccessLogEncoding, MeshConfig
 from discovery.store.cells import MESH
 from discovery.translate.metadata import struct
@@ -67,16 +68,31 @@ class FileLog(msgspec.Struct, frozen=True, cache_hash=True):
 
 @query
 def mesh_access_logs(db: Database, _: None) -> tuple[FileLog, ...]:
-    """The logs that the mesh configuration asks of every listener."""
+    """The logs that the mesh configuration asks of every listener: its file, and default providers that are files."""
     mesh = MESH(db, None)
-    return (_file_log(mesh),) if mesh.access_log_file else ()
+    logs = [_own(mesh)] if mesh.access_log_file else []
+    providers = {provider.name: provider.envoy_file_access_log for provider in mesh.extension_providers}
+    named = (providers.get(name) for name in mesh.default_providers.access_logging)
+    return tuple(dict.fromkeys((*logs, *(_provided(provider) for provider in named if provider is not None))))
 
 
-def _file_log(mesh: MeshConfig) -> FileLog:
+def _own(mesh: MeshConfig) -> FileLog:
     if mesh.access_log_encoding is AccessLogEncoding.TEXT:
-        line = mesh.access_log_format or DEFAULT_LINE
-        return FileLog(mesh.access_log_file, line if line.endswith("\n") else line + "\n")
+        return FileLog(mesh.access_log_file, _line(mesh.access_log_format))
     return FileLog(mesh.access_log_file, fields=_json_object(mesh.access_log_format))
+
+
+def _provided(provider: EnvoyFileAccessLogProvider) -> FileLog:
+    form = provider.log_format
+    if form is not None and form.labels is not None:
+        fields = form.labels or DEFAULT_FIELDS
+        return FileLog(provider.path, fields=msgspec.json.encode(fields, order="sorted").decode())
+    return FileLog(provider.path, _line(form.text or "" if form is not None else ""))
+
+
+def _line(text: str) -> str:
+    text = text or DEFAULT_LINE
+    return text if text.endswith("\n") else text + "\n"
 
 
 def _json_object(text: str) -> str:

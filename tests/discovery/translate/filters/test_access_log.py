@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 
 from discovery.engine import Database
-from discovery.schema.mesh_config import AccessLogEncoding, MeshConfig
+from discovery.schema.extension_providers import EnvoyFileAccessLogProvider, ExtensionProvider, LogFormat
+from discovery.schema.mesh_config import AccessLogEncoding, DefaultProviders, MeshConfig
 from discovery.store.cells import MESH
 from discovery.translate.filters.access_log import (
     DEFAULT_FIELDS,
@@ -47,6 +48,22 @@ def test_broken_json_format_falls_back() -> None:
     mesh = MeshConfig(access_log_file="/l", access_log_encoding=AccessLogEncoding.JSON, access_log_format="{")
     (log,) = _logs(mesh)
     assert json.loads(log.fields) == dict(DEFAULT_FIELDS)
+
+
+def test_default_providers_that_are_files() -> None:
+    """Providers that the mesh names as defaults log too, each once; labels without content stand for Istio's own."""
+    labelled = ExtensionProvider(
+        name="json",
+        envoy_file_access_log=EnvoyFileAccessLogProvider(path="/j", log_format=LogFormat(labels={})),
+    )
+    mesh = MeshConfig(
+        access_log_file="/dev/stdout",
+        extension_providers=(*MeshConfig().extension_providers, labelled),
+        default_providers=DefaultProviders(access_logging=("envoy", "json", "unknown")),
+    )
+    own, second = _logs(mesh)
+    assert own == FileLog("/dev/stdout")
+    assert (second.path, json.loads(second.fields)) == ("/j", dict(DEFAULT_FIELDS))
 
 
 def test_json_fields_are_a_structure() -> None:
