@@ -38,7 +38,7 @@ class StatusRoutes:
         self._scrape = scrape
         self._drain = drain
         self._quit_agent = quit_agent
-        self._was_ready: bool | None = None
+        self._last: tuple[str, str] | None = ("", "")  # of the last answer; None: ready
         self._routes: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/healthz/ready": self._ready,
             "/metrics": self._scrape.answer,
@@ -54,14 +54,14 @@ class StatusRoutes:
 
     async def _ready(self, _request: Request) -> Response:
         found = await first_objection(self._checks)
+        changed, self._last = found != self._last, found
         if found is None:
-            if self._was_ready is not True:
+            if changed:
                 _LOG.info("Envoy proxy is ready")
-            self._was_ready = True
             return Response()
         name, reason = found
-        _LOG.warning("Envoy proxy is NOT ready", blocked_by=name, reason=reason)
-        self._was_ready = False
+        tell = _LOG.warning if changed else _LOG.debug  # probes come every second
+        tell("Envoy proxy is NOT ready", blocked_by=name, reason=reason)
         return Response(status=503, body=f"{name}: {reason}\n".encode())
 
     async def _take_drain(self, request: Request) -> Response:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from agent.status.metrics import StatusMetrics
@@ -7,6 +10,7 @@ from agent.status.readiness import Gate
 from agent.status.scrape import Scrape
 from agent.status.server import StatusRoutes
 from discovery.runtime.http import Request
+from discovery.runtime.logs import Logger
 
 
 class _Server:
@@ -35,6 +39,22 @@ async def test_readiness_says_who_objects() -> None:
     assert await server.status("/healthz/ready", peer="10.0.0.9") == (200, b"")
     server.objection = "closed"
     assert await server.status("/healthz/ready") == (503, b"gate: closed\n")
+
+
+async def test_a_reason_is_logged_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probes come every second; a log that repeats itself hides what is new."""
+    said: list[tuple[str, str]] = []
+
+    def backend(_scope: str, method: str, event: str, facts: Mapping[str, Any]) -> None:
+        said.append((method, str(facts.get("reason", event))))
+
+    monkeypatch.setattr(Logger, "backend", staticmethod(backend))
+    server = _Server()
+    for objection in ("a", "a", "b", "", "", "a"):
+        server.objection = objection
+        await server.status("/healthz/ready")
+    ready = "Envoy proxy is ready"
+    assert said == [("warning", "a"), ("debug", "a"), ("warning", "b"), ("info", ready), ("warning", "a")]
 
 
 @pytest.mark.parametrize(
