@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from discovery.runtime.logs import Logger, LogLevelError, configure_logging, get_logger, parse_levels
 
@@ -13,6 +14,7 @@ def _restored() -> Iterator[None]:
     backend = Logger.backend
     yield
     Logger.backend = staticmethod(backend)
+    structlog.reset_defaults()  # it holds this test's standard error
 
 
 @pytest.mark.parametrize("plain", [True, False])
