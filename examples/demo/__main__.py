@@ -36,7 +36,7 @@ async def _run(directory: Path, block: Block, report: Report, *, once: bool) -> 
     mesh = prepare(directory, block)
     told: list[Claim] | None = None
     async with asyncio.TaskGroup() as group:
-        fleet = Fleet(group, logs=directory / "logs", mark=mark)
+        fleet = Fleet(group, directory, mark=mark)
         story = Story(fleet, mesh, report, mark=mark)
         try:
             if await first_of(_tell(story), _interruption(until)):
@@ -105,6 +105,9 @@ def _demonstrate(report: Report, *, once: bool) -> int:
     except* DemoError as failed:
         for error in _causes(failed):
             report.failure(error)
+        left = claims.judge_leftovers(living(directory.name))
+        if not left.holds:
+            report.claim(left)
     if status == 1:
         report.lines([f"Logs and configuration are kept in {directory}"])
     else:

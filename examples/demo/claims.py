@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from examples.demo.fleet import Resident
 from examples.demo.traffic import Hop, Move
@@ -15,13 +15,14 @@ __all__ = [
     "judge_leftovers",
     "judge_move",
     "judge_plaintext",
+    "judge_push_status",
     "judge_ready",
     "judge_rejections",
     "judge_split",
     "sigmas_off",
 ]
 
-MOVED_WITHIN_S: Final = 1.0
+MOVED_WITHIN_S: Final = 2.0
 _SIGMAS: Final = 3.0
 
 
@@ -46,6 +47,14 @@ def judge_rejections(counters: Mapping[str, Sequence[int]]) -> Claim:
     bad += [f"{proxy} subscribed to nothing" for proxy, counts in counters.items() if not counts]
     detail = "; ".join(bad) or f"0 updates rejected, by {sum(map(len, counters.values()))} counters"
     return Claim("every Envoy accepts its configuration", bool(counters) and not bad, detail)
+
+
+def judge_push_status(status: Mapping[str, Any]) -> Claim:
+    """The control plane finds nothing wrong: with the YAML, with what it renders of it, with what proxies answer."""
+    problems = [str(finding) for finding in status["configuration"]]
+    problems += [f"{resource} is not rendered: {reason}" for resource, reason in status["rendering"].items()]
+    problems += [f"{rejected['proxy']} rejected {rejected['error']}" for rejected in status["rejections"]]
+    return Claim("the configuration is sound", not problems, "; ".join(problems) or "0 findings, 0 rejections")
 
 
 def judge_hops(answer: Hop, callers: Mapping[str, str]) -> Claim:

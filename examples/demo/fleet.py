@@ -21,7 +21,7 @@ from examples.demo.errors import DemoError
 __all__ = ["MARK", "Fleet", "Resident", "living"]
 
 MARK: Final = "PILOT_DEMO"
-_PASSED_ON: Final = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+_PASSED_ON: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "LD_LIBRARY_PATH")
 
 
 class Resident(NamedTuple):
@@ -36,17 +36,21 @@ class Resident(NamedTuple):
 class Fleet:
     """Starts processes and ends them. An end that nobody asked for fails the task group, and with it the demo."""
 
-    def __init__(self, group: asyncio.TaskGroup, *, logs: Path, mark: str) -> None:
+    def __init__(self, group: asyncio.TaskGroup, directory: Path, *, mark: str) -> None:
+        """``directory`` takes logs and temporary files, so that even a killed demo leaves nothing elsewhere."""
         self._group = group
-        self._logs = logs
-        self._environment = {**_passed_on(), MARK: mark}
+        self.logs = directory / "logs"
+        temporary = directory / "tmp"
+        self._environment = {**_passed_on(), MARK: mark, "TMPDIR": str(temporary)}
+        for made in (self.logs, temporary):
+            made.mkdir()
         self._waves: list[list[Process]] = []
         self._files: list[IO[bytes]] = []
         self._stopping = False
 
     def log_of(self, name: str) -> Path:
         """Where a process's output goes."""
-        return self._logs / f"{name}.log"
+        return self.logs / f"{name}.log"
 
     async def start(
         self, specs: Sequence[ProcessSpec], *, environment: Mapping[str, Mapping[str, str]] | None = None

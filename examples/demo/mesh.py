@@ -71,7 +71,6 @@ def prepare(directory: Path, block: Block) -> Mesh:
     """Lay out a working directory: the YAML with this block's addresses, and a directory for each workload."""
     config = directory / "config"
     config.mkdir()
-    (directory / "logs").mkdir()
     (directory / "mesh.yaml").write_bytes((EXAMPLES / "mesh.yaml").read_bytes())
     for source in sorted((EXAMPLES / "bookinfo").glob("*.yaml")):
         (config / source.name).write_text(block.relocate(source.read_text(encoding="utf-8")), encoding="utf-8")

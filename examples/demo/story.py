@@ -79,6 +79,7 @@ class Story:
     async def _show_sync(self) -> None:
         self._report.title("What the control plane sent, and every Envoy acknowledged (/debug/syncz)")
         self._report.lines(sync_rows(await self._ask_control_plane("/debug/syncz")))
+        self._claim(claims.judge_push_status(await self._ask_control_plane("/debug/push_status")))
 
     async def _show_identities(self) -> None:
         self._report.title(f"One request as user {_TESTER!r}: who called whom, by their certificates")

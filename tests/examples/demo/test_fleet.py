@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from discovery.runtime.process import ProcessSpec
+from examples.demo.errors import DemoError
+from examples.demo.fleet import Fleet, living
+from tests.kit.eventually import eventually
+
+SLEEP = ProcessSpec(name="sleeper", argv=("sleep", "60"))
+
+
+def _mark() -> str:
+    return f"test-{os.getpid()}-{os.urandom(4).hex()}"
+
+
+async def test_processes_are_seen_while_they_live(tmp_path: Path) -> None:
+    """Also the children of children, by the mark that they inherit; after the end none is left."""
+    mark = _mark()
+    parent = ProcessSpec(name="parent", argv=("sh", "-c", "sleep 60 & echo started; wait"))
+    async with asyncio.TaskGroup() as group:
+        fleet = Fleet(group, tmp_path, mark=mark)
+        await fleet.start([parent, SLEEP])
+        await eventually(lambda: "started" in fleet.log_of("parent").read_text())
+        commands = sorted(resident.command.split()[0] for resident in living(mark))
+        await fleet.stop()
+    assert commands == ["sh", "sleep", "sleep"]
+    assert living(mark) == ()
+
+
+async def test_an_end_that_nobody_asked_for_fails_the_demo(tmp_path: Path) -> None:
+    """With the name and the log of the process, and all others are ended."""
+    mark = _mark()
+
+    async def demo() -> None:
+        async with asyncio.TaskGroup() as group:
+            fleet = Fleet(group, tmp_path, mark=mark)
+            try:
+                await fleet.start([SLEEP, ProcessSpec(name="faller", argv=("sh", "-c", "echo why; exit 3"))])
+                await asyncio.Event().wait()
+            finally:
+                await fleet.stop()
+
+    with pytest.raises(ExceptionGroup) as failed:
+        await demo()
+    (error,) = failed.value.exceptions
+    assert isinstance(error, DemoError)
+    assert "faller ended by itself" in str(error)
+    assert error.log is not None
+    assert error.log.read_text() == "why\n"
+    assert living(mark) == ()
+
+
+async def test_the_environment_is_only_what_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the user's shell cannot configure the programs; temporary files stay in the demo's directory."""
+    monkeypatch.setenv("ISTIO_META_NETWORK", "surprise")
+    shown = "import os; print(os.environ.get('ISTIO_META_NETWORK'), os.environ['EXTRA'], os.environ['TMPDIR'])"
+    async with asyncio.TaskGroup() as group:
+        fleet = Fleet(group, tmp_path, mark=_mark())
+        spec = ProcessSpec(name="shower", argv=(sys.executable, "-uc", f"{shown}; import time; time.sleep(60)"))
+        await fleet.start([spec], environment={"shower": {"EXTRA": "set"}})
+        await eventually(lambda: fleet.log_of("shower").read_text().endswith("\n"))
+        await fleet.stop()
+    assert fleet.log_of("shower").read_text() == f"None set {tmp_path / 'tmp'}\n"
+
+
+async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Before anything waits for it."""
+    async with asyncio.TaskGroup() as group:
+        fleet = Fleet(group, tmp_path, mark=_mark())
+        with pytest.raises(DemoError, match="cannot start ghost"):
+            await fleet.start([ProcessSpec(name="ghost", argv=(str(tmp_path / "ghost"),))])
+        await fleet.stop()
