@@ -1,23 +1,28 @@
-"""Why is this resource as it is: the objects, by file and line, that its bytes came from.
+"""Why is this resource as it is: the objects, by file and line, and their fields, that its bytes came from.
 
 The engine recorded what was read while the resource was rendered; nothing is guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
 
+from discovery.debug.influence import Influence
 from discovery.engine import Database, Node
-from discovery.schema.meta import Object, ObjectKey
+from discovery.mesh.services import service
+from discovery.schema.meta import Kind, Object, ObjectKey
 from discovery.store.cells import CLUSTER, MESH, OBJECT
-from discovery.translate.tables import Generators, ResourceRef
+from discovery.translate.tables import Generators, Index, ResourceRef
 from discovery.wire.type_urls import ROUTE
 from discovery.xds.connections import ConnectionInfo
 
 __all__ = ["Explainer", "UnknownResourceError"]
+
+_ABOUT_WORKLOADS: Final = frozenset({Kind.SIDECAR, Kind.WORKLOAD_ENTRY, Kind.POD})
+_MAX_OBJECTS: Final = 200
 
 
 class UnknownResourceError(LookupError):
@@ -31,20 +36,30 @@ class Explainer(msgspec.Struct, frozen=True):
     generators: Generators
     objects: Mapping[ObjectKey, Object]
 
-    def explain(self, connection: ConnectionInfo, type_url: str, name: str) -> dict[str, Any]:
+    def explain(
+        self, connection: ConnectionInfo, type_url: str, name: str, *, enough: Callable[[], bool] = lambda: False
+    ) -> dict[str, Any]:
         """Where a resource of a proxy came from.
+
+        Args:
+            connection: the proxy.
+            type_url: the xDS type.
+            name: of the resource.
+            enough: bounds what is spent on finding out which objects and fields decide; see ``Influence``.
 
         Raises:
             UnknownResourceError: the proxy is served none of this name.
         """
-        ref, offered = self._find(connection, type_url, name)
+        find = _Finder(self.generators, connection, type_url, name)
+        ref = find(self.db)
         if ref is None:
-            near = sorted(candidate for candidate in offered if name.lower() in candidate.lower())[:10]
-            hint = f"; near: {', '.join(near)}" if near else ""
-            raise UnknownResourceError(f"{connection.id} is not served {name!r} of {type_url}{hint}")
+            raise UnknownResourceError(f"{connection.id} is not served {name!r} of {type_url}{find.hint(self.db)}")
         node = ref.query.node(self.db, ref.key)
         resource = self.db.read(node)
         inputs = self.db.provenance(node)
+        candidates = dict.fromkeys((*_keys(inputs), *self._about_workload(connection)))
+        influence = Influence(self.db, find, enough=enough)
+        rows = sorted(_rows(candidates, self.objects, influence), key=_order)
         return {
             "proxy": connection.id,
             "type": type_url,
@@ -52,25 +67,61 @@ class Explainer(msgspec.Struct, frozen=True):
             "version": resource.version if resource is not None else "",
             "renderedBy": ref.query.name,
             "from": msgspec.to_builtins(ref.key, str_keys=True, enc_hook=str),
-            "objects": list(_objects(inputs, self.objects)),
+            "objects": rows[:_MAX_OBJECTS],
+            "objectsOmitted": max(0, len(rows) - _MAX_OBJECTS),
             "meshConfig": any(node.cell is MESH for node in inputs),
             "cluster": any(node.cell is CLUSTER for node in inputs),
         }
 
-    def _find(self, connection: ConnectionInfo, type_url: str, name: str) -> tuple[ResourceRef | None, list[str]]:
-        routes = frozenset(connection.resources(ROUTE))
-        offered: list[str] = []
-        for table in self.generators.tables(type_url, connection.view, routes):
-            index = table.index(self.db, table.key)
-            if name in index:
-                return index[name], []
-            offered += index
-        return None, offered
+    def _about_workload(self, connection: ConnectionInfo) -> Iterator[ObjectKey]:
+        """Objects that tell what the proxy is: they enter by the key of the query, not by what it reads."""
+        view = self.generators.view.node(self.db, connection.key)
+        yield from (key for key in _keys(self.db.provenance(view)) if key.kind in _ABOUT_WORKLOADS)
+        for target in connection.view.inbound.targets:
+            found = service(self.db, target.service)
+            if found is not None:
+                yield found.source
 
 
-def _objects(inputs: Iterable[Node], objects: Mapping[ObjectKey, Object]) -> Iterable[dict[str, Any]]:
-    """Objects that were read and exist, each once, in the order in which they were first read."""
-    for key in dict.fromkeys(node.key for node in inputs if node.cell is OBJECT):
+class _Finder:
+    """Where a database renders one resource of one proxy."""
+
+    def __init__(self, generators: Generators, connection: ConnectionInfo, type_url: str, name: str) -> None:
+        self._generators = generators
+        self._proxy = connection.key
+        self._routes = frozenset(connection.resources(ROUTE))
+        self._type_url = type_url
+        self._name = name
+
+    def _indexes(self, db: Database) -> Iterator[Index]:
+        view = self._generators.view(db, self._proxy)
+        for table in self._generators.tables(self._type_url, view, self._routes):
+            yield table.index(db, table.key)
+
+    def __call__(self, db: Database) -> ResourceRef | None:
+        return next((index[self._name] for index in self._indexes(db) if self._name in index), None)
+
+    def hint(self, db: Database) -> str:
+        """Names that come near."""
+        wanted = self._name.lower()
+        near = sorted(name for index in self._indexes(db) for name in index if wanted in name.lower())[:10]
+        return f"; near: {', '.join(near)}" if near else ""
+
+
+def _order(row: dict[str, Any]) -> int:
+    """What decides comes first, what was only consulted last."""
+    return {True: 0, None: 1, False: 2}[row.get("decides")]
+
+
+def _keys(inputs: Iterable[Node]) -> Iterator[ObjectKey]:
+    return (node.key for node in inputs if node.cell is OBJECT)
+
+
+def _rows(
+    keys: Iterable[ObjectKey], objects: Mapping[ObjectKey, Object], influence: Influence
+) -> Iterator[dict[str, Any]]:
+    """Objects that exist."""
+    for key in keys:
         obj = objects.get(key)
         if obj is None:
             continue
@@ -79,4 +130,9 @@ def _objects(inputs: Iterable[Node], objects: Mapping[ObjectKey, Object]) -> Ite
             row |= {"file": obj.origin.path, "line": obj.origin.line}
         if obj.meta.uid:
             row["uid"] = obj.meta.uid
+        decides = influence.decides(key)
+        if decides is not None:
+            row["decides"] = decides
+        if decides and (fields := influence.fields(obj)):
+            row["fields"] = fields
         yield row

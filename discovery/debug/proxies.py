@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
+from discovery.debug.json_stream import Living, Rows
 from discovery.wire.envoy import Struct
 from discovery.wire.reflection import to_dict
 from discovery.wire.type_urls import CLUSTER, ENDPOINT, EXTENSION_CONFIG, LISTENER, ROUTE
 from discovery.xds.connections import ConnectionInfo, WatchInfo
 
-__all__ = ["adsz", "connections", "matching", "rfc3339", "sync_status", "syncz"]
+__all__ = ["adsz", "connections", "instancesz", "matching", "rfc3339", "sync_status", "syncz"]
 
 _SYNC_COLUMNS: Final = (
     ("cluster", CLUSTER),
@@ -49,20 +50,44 @@ def connections(found: Iterable[ConnectionInfo]) -> dict[str, Any]:
     return {"totalClients": len(clients), "clients": clients}
 
 
-def adsz(found: Iterable[ConnectionInfo]) -> dict[str, Any]:
-    """``/debug/adsz``: connections with node and subscriptions."""
-    clients = [
-        _head(connection)
-        | {
-            "labels": dict(connection.node.labels),
-            "metadata": to_dict(Struct.FromString(connection.node.raw_metadata)),
-            "locality": connection.node.locality,
-            "identity": connection.identity,
-            "watches": {watch.type_url: sorted(connection.resources(watch.type_url)) for watch in connection.watches()},
-        }
+def adsz(found: Iterable[ConnectionInfo], *, proxy_id: str = "") -> Living:
+    """``/debug/adsz``: connections with node and subscriptions.
+
+    A thousand proxies watch millions of names, so the rows are made as they are written.
+    """
+    chosen = matching(found, proxy_id)
+    return Living({"totalClients": len(chosen), "clients": Rows(map(_client, chosen))})
+
+
+def _client(connection: ConnectionInfo) -> dict[str, Any]:
+    return _head(connection) | {
+        "labels": dict(connection.node.labels),
+        "metadata": to_dict(Struct.FromString(connection.node.raw_metadata)),
+        "locality": connection.node.locality,
+        "identity": connection.identity,
+        "watches": {watch.type_url: sorted(connection.resources(watch.type_url)) for watch in connection.watches()},
+    }
+
+
+def instancesz(found: Iterable[ConnectionInfo]) -> dict[str, Any]:
+    """``/debug/instancesz``: the service ports that each proxy's workload serves."""
+    return {
+        connection.id: [
+            {
+                "Service": {"hostname": target.service.host, "namespace": target.service.namespace},
+                "Port": {
+                    "ServicePort": {
+                        "name": target.port.name,
+                        "port": target.port.number,
+                        "protocol": str(target.port.protocol),
+                    },
+                    "TargetPort": target.target_port,
+                },
+            }
+            for target in connection.view.inbound.targets
+        ]
         for connection in matching(found, "")
-    ]
-    return {"totalClients": len(clients), "clients": clients}
+    }
 
 
 def syncz(found: Iterable[ConnectionInfo], *, namespace: str = "") -> list[dict[str, Any]]:
@@ -75,6 +100,7 @@ def syncz(found: Iterable[ConnectionInfo], *, namespace: str = "") -> list[dict[
         row: dict[str, Any] = {
             "cluster_id": node.metadata.cluster_id,
             "proxy": node.id.name,
+            "connection_id": connection.id,
             "proxy_type": str(node.id.type),
             "istio_version": node.metadata.istio_version,
         }

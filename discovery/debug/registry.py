@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+
+from discovery.debug.json_stream import Living, Rows
 from discovery.engine import Database
 from discovery.mesh.endpoints import service_accounts, service_endpoints
 from discovery.mesh.services import all_services, service
 from discovery.registry.endpoint import Endpoint, Health
-from discovery.registry.service import Port, Registry, Resolution, Service
+from discovery.registry.service import Port, Resolution, Service, ServiceRef
+from discovery.schema.manifest import Manifest
 from discovery.schema.meta import Object, ObjectKey
 from discovery.store.cells import CLUSTER
 
@@ -27,16 +31,22 @@ _RESOLUTION = {
 _HEALTH = {Health.HEALTHY: 0, Health.UNHEALTHY: 1, Health.DRAINING: 2}
 
 
-def configz(objects: Mapping[ObjectKey, Object]) -> list[Any]:
-    """``/debug/configz``: objects as they were written."""
-    return [objects[key].raw for key in sorted(objects)]
+def configz(objects: Mapping[ObjectKey, Object]) -> Rows:
+    """``/debug/configz``: the mesh's own objects as they were written; Kubernetes' are in its API server."""
+    chosen = [objects[key].raw for key in sorted(objects) if isinstance(objects[key].raw, Manifest)]
+    return Rows(msgspec.Raw(raw.data) for raw in chosen if isinstance(raw, Manifest))
 
 
-def registryz(db: Database) -> list[dict[str, Any]]:
+def _chosen(db: Database, host: str) -> list[ServiceRef]:
+    """Services, oldest first; of one host name if it is given."""
+    return [ref for ref in all_services(db, None) if host in ("", ref.host)]
+
+
+def registryz(db: Database, *, host: str = "") -> Living:
     """``/debug/registryz``: every service, oldest first."""
     cluster = CLUSTER(db, None).cluster_id
-    found = (service(db, ref) for ref in all_services(db, None))
-    return [_service(item, cluster) for item in found if item is not None]
+    found = (service(db, ref) for ref in _chosen(db, host))
+    return Living(Rows(_service(item, cluster) for item in found if item is not None))
 
 
 def _service(found: Service, cluster: str) -> dict[str, Any]:
@@ -64,22 +74,24 @@ def _port(port: Port) -> dict[str, Any]:
     return {"name": port.name, "port": port.number, "protocol": str(port.protocol)}
 
 
-def endpointz(db: Database) -> dict[str, Any]:
+def endpointz(db: Database, *, host: str = "") -> Living:
     """``/debug/endpointz``: endpoints by host, namespace and the registry they came from."""
-    shards: dict[str, Any] = {}
-    for ref in all_services(db, None):
+    shards: dict[str, dict[str, Any]] = {}
+    for ref in _chosen(db, host):
         found = service(db, ref)
-        if found is None:
-            continue
-        provider = "Kubernetes" if found.registry is Registry.KUBERNETES else "External"
-        by_port = service_endpoints(db, ref)
-        members = [endpoint for port in found.ports for endpoint in by_port.get(port.name, ())]
-        cluster = CLUSTER(db, None).cluster_id
-        shards.setdefault(ref.host, {})[ref.namespace] = {
-            "Shards": {f"{provider}/{cluster}": list(_endpoints(members))},
-            "ServiceAccounts": {account: {} for account in service_accounts(db, ref)},
-        }
-    return shards
+        if found is not None:
+            shards.setdefault(ref.host, {})[ref.namespace] = _shards(db, found)
+    return Living(shards)
+
+
+def _shards(db: Database, found: Service) -> dict[str, Any]:
+    provider = f"{found.registry}/{CLUSTER(db, None).cluster_id}"
+    by_port = service_endpoints(db, found.ref)
+    members = [endpoint for port in found.ports for endpoint in by_port.get(port.name, ())]
+    return {
+        "Shards": {provider: Rows(_endpoints(members))},
+        "ServiceAccounts": {account: {} for account in service_accounts(db, found.ref)},
+    }
 
 
 def _endpoints(members: Iterable[Endpoint]) -> Iterable[dict[str, Any]]:

@@ -3,173 +3,123 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from importlib.metadata import version as distribution_version
 from importlib.resources import files
 from types import TracebackType
 from typing import Any, Final, Self
 
-import msgspec
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from discovery.auth.caller import Caller, Credentials, Listener
 from discovery.auth.errors import UnauthenticatedError
 from discovery.debug.access import Access, judge_access, may_see
-from discovery.debug.config_dump import TypeNameError, config_dump, parse_types, raw_resources
-from discovery.debug.explain import Explainer, UnknownResourceError
-from discovery.debug.proxies import adsz, connections, rfc3339, syncz
-from discovery.debug.registry import configz, endpointz, registryz
+from discovery.debug.handlers import DebugContent, DebugHandlers, Question, QuestionError
+from discovery.debug.json_stream import Living, batch, render_json
+from discovery.runtime.logs import get_logger
 from discovery.runtime.metrics import CONTENT_TYPE, render_metrics
-from discovery.runtime.readiness import Readiness
-from discovery.schema.findings import Finding
-from discovery.store.cells import MESH
-from discovery.wire.type_urls import ENDPOINT, EXTENSION_CONFIG, NAME_TABLE
-from discovery.xds.connections import ConnectionInfo, Connections
-from discovery.xds.server import Authenticator
 
 __all__ = ["DebugContent", "HttpEndpoint", "build_application"]
 
-_NOT_HERE: Final = "Proxy not connected to this Pilot instance. It may be connected to another instance."
+_BATCH_BYTES: Final = 64 << 10
+_TURN_S: Final = 0.005  # how long the event loop may be kept by one answer at a time
+_SEND_S: Final = 60.0
 
-
-class DebugContent(msgspec.Struct, frozen=True, kw_only=True):
-    """What the endpoints show, all of it read-only here.
-
-    Attributes:
-        findings: what is wrong with the configuration now.
-    """
-
-    connections: Connections
-    explainer: Explainer
-    readiness: Readiness
-    registry: CollectorRegistry
-    findings: Callable[[], tuple[Finding, ...]]
-    root_namespace: str
-    gatekeeper: Authenticator | None = None
+# The page loads nothing from elsewhere, runs no inline code, and nobody may frame it.
+_PAGE_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+_PAGE_FILES: Final = {"index.html": "text/html", "app.js": "text/javascript", "style.css": "text/css"}
 
 
 class _Debug:
-    """Handlers by name; the name is the path after ``/debug/``."""
+    """Who may ask, then the answer in pieces."""
 
     def __init__(self, content: DebugContent) -> None:
         self._content = content
-        self._db = content.explainer.db
-        self.handlers: Mapping[str, Callable[[web.Request, _Caller], Any]] = {
-            "adsz": lambda *_: adsz(content.connections),
-            "config_dump": self._config_dump,
-            "configz": lambda *_: configz(content.explainer.objects),
-            "connections": lambda *_: connections(content.connections),
-            "ecdsz": self._one_type(EXTENSION_CONFIG),
-            "edsz": self._one_type(ENDPOINT),
-            "endpointShardz": lambda *_: endpointz(self._db),
-            "endpointz": lambda *_: endpointz(self._db),
-            "explain": self._explain,
-            "list": lambda *_: sorted(self.handlers),
-            "mesh": lambda *_: msgspec.to_builtins(MESH(self._db, None), enc_hook=str),
-            "ndsz": self._one_type(NAME_TABLE),
-            "push_status": lambda *_: self._push_status(),
-            "registryz": lambda *_: registryz(self._db),
-            "syncz": lambda request, _: syncz(content.connections, namespace=request.query.get("namespace", "")),
-        }
+        self._handlers = DebugHandlers(content)
+        self._turn = asyncio.Lock()  # one answer is rendered at a time: threads would only fight for the interpreter
+        self._log = get_logger("debug")
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one question, if the caller may ask it."""
         name = request.match_info["name"]
-        handler = self.handlers.get(name)
-        if handler is None:
-            raise web.HTTPNotFound(text=f"no debug endpoint {name!r}; /debug/list names them all\n")
         caller = await self._caller(request)
-        if caller.access is Access.NOBODY:
-            raise web.HTTPUnauthorized(text="debug endpoints are for callers on this machine or with a token\n")
-        if caller.access is Access.NAMESPACE and "proxyID" not in request.query:
-            raise web.HTTPForbidden(text="your namespace may only look at its own proxies: give proxyID\n")
-        answer = handler(request, caller)
-        pretty = "pretty" in request.query
-        body = msgspec.json.encode(answer, enc_hook=str)
-        return web.Response(
-            body=msgspec.json.format(body, indent=2) + b"\n" if pretty else body, content_type="application/json"
+        access = judge_access(
+            request.remote or "", caller, host=request.host, root_namespace=self._content.root_namespace
         )
-
-    async def _caller(self, request: web.Request) -> _Caller:
-        caller = None
-        if self._content.gatekeeper is not None and "authorization" in request.headers:
-            credentials = Credentials.read(Listener.PLAINTEXT, request.remote or "", list(request.headers.items()))
-            try:
-                caller = await self._content.gatekeeper.authenticate(credentials)
-            except UnauthenticatedError as refusal:
-                raise web.HTTPUnauthorized(text="authentication failure\n") from refusal
-        access = judge_access(request.remote or "", caller, root_namespace=self._content.root_namespace)
-        return _Caller(request.match_info["name"], access, caller)
-
-    def _proxy(self, request: web.Request, caller: _Caller) -> ConnectionInfo:
-        wanted = request.query.get("proxyID")
-        if not wanted:
-            raise web.HTTPBadRequest(text="You must provide a proxyID in the query string\n")
-        found = self._content.connections.find(wanted)
-        if found is None:
-            raise web.HTTPNotFound(text=_NOT_HERE + "\n")
-        if not caller.may_see(found.node.namespace):
-            raise web.HTTPForbidden(text="your namespace may only look at its own proxies\n")
-        return found
-
-    def _config_dump(self, request: web.Request, caller: _Caller) -> Any:
-        found = self._proxy(request, caller)
+        if access is Access.NOBODY:
+            raise _refused(401, "debug endpoints are for callers on this machine, or with a token of the mesh")
+        if not (access is Access.ALL or ("proxyID" in request.query and may_see(access, name))):
+            raise _refused(403, "your namespace may only look at the configuration of its own proxies: give proxyID")
+        question = Question(
+            query=request.query,
+            may_see=lambda namespace: may_see(access, name, proxy_namespace=namespace, caller=caller),
+        )
         try:
-            types = parse_types(request.query.get("types", ""))
-        except TypeNameError as error:
-            raise web.HTTPBadRequest(text=f"{error}\n") from error
-        if types:
-            return raw_resources(found, types)
-        return config_dump(found, with_endpoints="include_eds" in request.query)
+            answer = self._handlers.answer(name, question)
+        except QuestionError as error:
+            raise _refused(error.status, str(error)) from error
+        return await self._respond(request, answer, pretty=question.switch("pretty"))
 
-    def _one_type(self, type_url: str) -> Callable[[web.Request, _Caller], Any]:
-        return lambda request, caller: raw_resources(self._proxy(request, caller), [type_url])
+    async def _caller(self, request: web.Request) -> Caller | None:
+        """Who asks; None where nothing was presented.
 
-    def _explain(self, request: web.Request, caller: _Caller) -> Any:
-        found = self._proxy(request, caller)
+        Raises:
+            web.HTTPException: a token was presented that proves nothing.
+        """
+        if self._content.gatekeeper is None or "authorization" not in request.headers:
+            return None
+        credentials = Credentials.read(Listener.PLAINTEXT, request.remote or "", list(request.headers.items()))
         try:
-            types = parse_types(request.query.get("type", ""))
-        except TypeNameError as error:
-            raise web.HTTPBadRequest(text=f"{error}\n") from error
-        name = request.query.get("name", "")
-        if len(types) != 1 or not name:
-            raise web.HTTPBadRequest(text="want type= (one, such as cds) and name= of the resource\n")
-        try:
-            return self._content.explainer.explain(found, types[0], name)
-        except UnknownResourceError as error:
-            raise web.HTTPNotFound(text=f"{error}\n") from error
+            return await self._content.gatekeeper.authenticate(credentials)
+        except UnauthenticatedError as refusal:
+            self._log.warning("caller refused", peer=credentials.peer, reason=str(refusal))
+            raise _refused(401, "authentication failure") from refusal
 
-    def _push_status(self) -> dict[str, Any]:
-        """What is wrong at present: with files, with rendering, with what proxies were sent."""
-        content = self._content
-        return {
-            "configuration": [str(finding) for finding in content.findings()],
-            "rendering": dict(content.connections.failures()),
-            "rejections": [
-                {
-                    "proxy": rejection.connection,
-                    "at": rfc3339(rejection.at),
-                    "type": rejection.what.type_url,
-                    "resources": list(rejection.what.names),
-                    "error": rejection.what.error,
-                }
-                for rejection in content.connections.rejections
-            ],
-        }
+    async def _respond(self, request: web.Request, answer: Any, *, pretty: bool) -> web.StreamResponse:
+        living = isinstance(answer, Living)
+        pieces = render_json(answer.value if living else answer, pretty=pretty)
+        first = await self._next(pieces, living=living)
+        if len(first) < _BATCH_BYTES and not living:
+            return web.Response(body=first, content_type="application/json")
+        response = web.StreamResponse(headers={"content-type": "application/json"})
+        await response.prepare(request)
+        while first:
+            async with asyncio.timeout(_SEND_S):
+                await response.write(first)
+            first = await self._next(pieces, living=living)
+        await response.write_eof()
+        return response
+
+    async def _next(self, pieces: Any, *, living: bool) -> bytes:
+        """The next pieces: living state is read here, between other work; the rest is made in a thread."""
+        async with self._turn:
+            if living:
+                await asyncio.sleep(0)
+                now = asyncio.get_running_loop().time
+                until = now() + _TURN_S
+                return batch(pieces, size_bytes=_BATCH_BYTES, enough=lambda: now() > until)
+            return await asyncio.to_thread(batch, pieces, size_bytes=_BATCH_BYTES)
 
 
-class _Caller(msgspec.Struct, frozen=True):
-    """Who asks, and how far it may look."""
+def _refused(status: int, text: str) -> web.HTTPException:
+    kinds: dict[int, type[web.HTTPException]] = {
+        400: web.HTTPBadRequest,
+        401: web.HTTPUnauthorized,
+        403: web.HTTPForbidden,
+        404: web.HTTPNotFound,
+    }
+    return kinds[status](text=f"{text}\n")
 
-    handler: str
-    access: Access
-    caller: Caller | None
 
-    def may_see(self, namespace: str) -> bool:
-        """Whether a proxy of that namespace is its business."""
-        return may_see(self.access, self.handler, proxy_namespace=namespace, caller=self.caller)
+def _page_file(name: str) -> web.Response:
+    body = files("discovery.debug").joinpath("web", name).read_bytes()
+    return web.Response(body=body, content_type=_PAGE_FILES[name], charset="utf-8", headers=_PAGE_HEADERS)
 
 
 def build_application(content: DebugContent) -> web.Application:
@@ -187,9 +137,11 @@ def build_application(content: DebugContent) -> web.Application:
     async def version(_: web.Request) -> web.Response:
         return web.Response(text=f"pilot-mesh {distribution_version('pilot-mesh')}\n")
 
-    async def page(_: web.Request) -> web.Response:
-        html = files("discovery.debug").joinpath("web", "index.html").read_text(encoding="utf-8")
-        return web.Response(text=html, content_type="text/html")
+    async def page(request: web.Request) -> web.Response:
+        name = request.match_info.get("file", "index.html")
+        if name not in _PAGE_FILES:
+            raise _refused(404, f"the page has no file {name!r}")
+        return _page_file(name)
 
     application = web.Application()
     application.router.add_get("/ready", ready)
@@ -197,6 +149,7 @@ def build_application(content: DebugContent) -> web.Application:
     application.router.add_get("/version", version)
     application.router.add_get("/debug", page)
     application.router.add_get("/debug/", page)
+    application.router.add_get("/debug/web/{file}", page)
     application.router.add_get("/debug/{name}", debug.handle)
     return application
 
