@@ -24,6 +24,7 @@ from discovery.wire.envoy import HttpProtocolOptions, pack
 __all__ = ["HTTP_OPTIONS", "UNLIMITED", "apply_policy", "circuit_breakers", "http_protocol_options", "speaks_http2"]
 
 HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_AGGRESSION_KEY: Final = "lb.aggression"  # Envoy asks for one; no name in it, for clusters without names share shapes
 UNLIMITED: Final = 4294967295  # the largest uint32; Envoy's own default of 1024 would surprise users of a mesh
 
 _SIMPLE_LB: Final = {
@@ -227,6 +228,6 @@ def _apply_slow_start(cluster: dict[str, Any], lb: LoadBalancerSettings) -> None
         if lb.warmup.aggression is not None:
             slow["aggression"] = {
                 "default_value": lb.warmup.aggression,
-                "runtime_key": f"lb.aggression.{cluster['name']}",
+                "runtime_key": _AGGRESSION_KEY,
             }
     cluster[config] = {"slow_start_config": slow}
