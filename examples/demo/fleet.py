@@ -22,6 +22,7 @@ __all__ = ["MARK", "Fleet", "Resident", "living"]
 
 MARK: Final = "PILOT_DEMO"
 _PASSED_ON: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+_LONGEST_TMPDIR: Final = 60  # Unix sockets are made below it, whose paths have at most 107 bytes
 
 
 class Resident(NamedTuple):
@@ -41,7 +42,9 @@ class Fleet:
         self._group = group
         self.logs = directory / "logs"
         temporary = directory / "tmp"
-        self._environment = {**_passed_on(), MARK: mark, "TMPDIR": str(temporary)}
+        self._environment = {**_passed_on(), MARK: mark}
+        if len(str(temporary)) <= _LONGEST_TMPDIR:
+            self._environment["TMPDIR"] = str(temporary)
         for made in (self.logs, temporary):
             made.mkdir()
         self._waves: list[list[Process]] = []

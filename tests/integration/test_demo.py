@@ -7,8 +7,9 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,12 +24,12 @@ pytestmark = pytest.mark.envoy
 
 
 @asynccontextmanager
-async def _demo(tmp_path: Path, *flags: str) -> AsyncIterator[Process]:
+async def _demo(directory: Path, *flags: str) -> AsyncIterator[Process]:
     """The demo in its own session; the end of the block kills it, whose children then end with it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-u", "-m", "examples.demo", *flags),
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},  # noqa: TID251 - what a user's shell would pass
+        env={**os.environ, "TMPDIR": str(directory)},  # noqa: TID251 - what a user's shell would pass
         stdout=PIPE,
         stderr=STDOUT,
         start_new_session=True,
@@ -42,24 +43,31 @@ async def _demo(tmp_path: Path, *flags: str) -> AsyncIterator[Process]:
             await process.wait()
 
 
-def _left(tmp_path: Path) -> list[Path]:
-    return list(tmp_path.glob("pilot-*"))
+def _left(directory: Path) -> list[Path]:
+    return list(directory.glob("pilot-*"))
 
 
-async def test_every_claim_holds(tmp_path: Path) -> None:
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A place for everything that the demo writes, with a path short enough for Unix sockets."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:
+        yield Path(name)
+
+
+async def test_every_claim_holds(directory: Path) -> None:
     """`make demo-once` ends with status 0, which it does only if it saw all that it claims; and cleans up."""
-    async with _demo(tmp_path, "--once") as demo:
+    async with _demo(directory, "--once") as demo:
         output, _ = await demo.communicate()
     text = output.decode()
     assert demo.returncode == 0, text
     assert "FAIL" not in text
     assert re.search(r"All \d+ claims hold", text)
-    assert _left(tmp_path) == []
+    assert _left(directory) == []
 
 
-async def test_it_stays_until_interrupted(tmp_path: Path) -> None:
+async def test_it_stays_until_interrupted(directory: Path) -> None:
     """Without `--once` the mesh serves until Ctrl-C, and that is no failure."""
-    async with _demo(tmp_path) as demo:
+    async with _demo(directory) as demo:
         assert demo.stdout is not None
         async for line in demo.stdout:
             if b"read the logs" in line:
@@ -68,12 +76,12 @@ async def test_it_stays_until_interrupted(tmp_path: Path) -> None:
         rest, _ = await demo.communicate()
     assert demo.returncode == 0, rest.decode()
     assert "nothing is left behind: 0 processes left" in rest.decode()
-    assert _left(tmp_path) == []
+    assert _left(directory) == []
 
 
-async def test_an_early_interruption_is_told_from_success(tmp_path: Path) -> None:
+async def test_an_early_interruption_is_told_from_success(directory: Path) -> None:
     """Ctrl-C before all was shown ends everything with the status that shells give to it."""
-    async with _demo(tmp_path) as demo:
+    async with _demo(directory) as demo:
         assert demo.stdout is not None
         async for line in demo.stdout:
             if b"Starting 7 workloads" in line:
@@ -81,25 +89,25 @@ async def test_an_early_interruption_is_told_from_success(tmp_path: Path) -> Non
         demo.send_signal(signal.SIGINT)
         rest, _ = await demo.communicate()
     assert demo.returncode == 130, rest.decode()
-    assert _left(tmp_path) == []
+    assert _left(directory) == []
 
 
-async def test_a_process_that_dies_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+async def test_a_process_that_dies_is_named_and_nothing_is_left(directory: Path) -> None:
     """The status is 1, the log's end is shown, and the working directory stays for a look at the rest."""
-    async with _demo(tmp_path) as demo:
+    async with _demo(directory) as demo:
         assert demo.stdout is not None
         async for line in demo.stdout:
             if b"One request as user" in line:
                 break
-        (directory,) = _left(tmp_path)
-        os.kill(_child_named(directory.name, "examples.apps.bookinfo"), signal.SIGKILL)
+        (kept,) = _left(directory)
+        os.kill(_child_named(kept.name, "examples.apps.bookinfo"), signal.SIGKILL)
         rest, _ = await demo.communicate()
     text = rest.decode()
     assert demo.returncode == 1, text
     assert "ended by itself" in text
     assert "The end of" in text
-    assert _left(tmp_path) == [directory]
-    assert _children(directory.name) == {}
+    assert _left(directory) == [kept]
+    assert _children(kept.name) == {}
 
 
 def _children(mark: str) -> dict[int, str]:

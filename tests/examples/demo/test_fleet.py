@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -56,17 +57,29 @@ async def test_an_end_that_nobody_asked_for_fails_the_demo(tmp_path: Path) -> No
     assert living(mark) == ()
 
 
-async def test_the_environment_is_only_what_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable of the user's shell cannot configure the programs; temporary files stay in the demo's directory."""
-    monkeypatch.setenv("ISTIO_META_NETWORK", "surprise")
-    shown = "import os; print(os.environ.get('ISTIO_META_NETWORK'), os.environ['EXTRA'], os.environ['TMPDIR'])"
+async def _environment_seen(directory: Path) -> str:
+    shown = "import os; print(*(os.environ.get(name) for name in ('ISTIO_META_NETWORK', 'EXTRA', 'TMPDIR')))"
+    spec = ProcessSpec(name="shower", argv=(sys.executable, "-uc", f"{shown}; import time; time.sleep(60)"))
     async with asyncio.TaskGroup() as group:
-        fleet = Fleet(group, tmp_path, mark=_mark())
-        spec = ProcessSpec(name="shower", argv=(sys.executable, "-uc", f"{shown}; import time; time.sleep(60)"))
+        fleet = Fleet(group, directory, mark=_mark())
         await fleet.start([spec], environment={"shower": {"EXTRA": "set"}})
         await eventually(lambda: fleet.log_of("shower").read_text().endswith("\n"))
         await fleet.stop()
-    assert fleet.log_of("shower").read_text() == f"None set {tmp_path / 'tmp'}\n"
+    return fleet.log_of("shower").read_text().strip()
+
+
+async def test_the_environment_is_only_what_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable of the user's shell cannot configure the programs; temporary files stay in the demo's directory."""
+    monkeypatch.setenv("ISTIO_META_NETWORK", "surprise")
+    with tempfile.TemporaryDirectory(prefix="fleet-") as directory:
+        assert await _environment_seen(Path(directory)) == f"None set {directory}/tmp"
+
+
+async def test_a_long_path_is_no_place_for_temporary_files(tmp_path: Path) -> None:
+    """Programs make Unix sockets there, whose paths are limited; the system's default place will do."""
+    directory = tmp_path / ("x" * 60)
+    directory.mkdir()
+    assert await _environment_seen(directory) == "None set None"
 
 
 async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
