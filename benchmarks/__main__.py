@@ -17,9 +17,9 @@ import msgspec
 import benchmarks.engine
 import benchmarks.rendering  # noqa: F401 - registers its questions
 from benchmarks import inprocess
-from benchmarks.effective import measure_effect
+from benchmarks.effective import measure_agent, measure_effect
 from benchmarks.mesh import Mesh, Shape
-from benchmarks.processes import FLOOR, PILOT_DISCOVERY, MeasuringError
+from benchmarks.processes import FLOOR, PILOT_DISCOVERY, PILOT_DISCOVERY_SECURE, MeasuringError
 from benchmarks.report import describe_machine, render_table, write_results
 from benchmarks.rows import Row, row
 from benchmarks.scenarios import Setup, measure
@@ -81,24 +81,41 @@ def flatness(smaller: Sequence[Row], larger: Sequence[Row]) -> list[Row]:
     ]
 
 
-async def _measure_all(setups: Sequence[Setup], scratch: Path, *, probed_services: int) -> list[Row]:
+async def _measure_all(setups: Sequence[Setup], scratch: Path) -> list[Row]:
     runs: list[list[Row]] = []
     for number, setup in enumerate(setups):
-        print(f"measuring {setup.title()} ...", file=sys.stderr, flush=True)
+        _say(setup.title())
         directory = scratch / str(number)
         directory.mkdir(parents=True)
         runs.append(await measure(setup, directory))
     rows = [r for rows in runs for r in rows]
     for run in runs[1:]:
         rows += flatness(runs[0], run)
-    if probed_services:
-        mesh = msgspec.structs.replace(setups[0].mesh, services=probed_services)
-        setup = msgspec.structs.replace(setups[0], mesh=mesh)
-        print(f"measuring when an edit is in force at Envoy, {setup.title()} ...", file=sys.stderr, flush=True)
-        directory = scratch / "probe"
-        directory.mkdir()
-        rows += await measure_effect(setup, directory)
     return rows
+
+
+async def _measure_at_envoy(setup: Setup, scratch: Path, *, services: int) -> list[Row]:
+    """What needs an agent and a real Envoy: agent rows with the mesh of the setup, edits with ``services``."""
+    rows: list[Row] = []
+    large = msgspec.structs.replace(setup.mesh, services=services)
+    for name, question, mesh in (("agent", measure_agent, setup.mesh), ("probe", measure_effect, large)):
+        directory = scratch / name
+        directory.mkdir(parents=True)
+        _say(f"{mesh.title()}, {name}")
+        rows += await question(msgspec.structs.replace(setup, mesh=mesh, command=PILOT_DISCOVERY_SECURE), directory)
+    return rows
+
+
+async def _all(arguments: argparse.Namespace, scratch: Path) -> list[Row]:
+    setups = _setups(arguments)
+    rows = await _measure_all(setups, scratch)
+    if arguments.probe and arguments.server == PILOT_DISCOVERY:
+        rows += await _measure_at_envoy(setups[0], scratch, services=arguments.probe)
+    return rows
+
+
+def _say(what: str) -> None:
+    print(f"measuring {what} ...", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="pilot-mesh-bench-") as temporary:
         scratch: Path = arguments.keep or Path(temporary)
         try:
-            rows = asyncio.run(_measure_all(_setups(arguments), scratch, probed_services=arguments.probe))
+            rows = asyncio.run(_all(arguments, scratch))
         except MeasuringError as failure:
             logs = [text for log in sorted(scratch.glob("*/*.log")) for text in (f"--- {log}", _tail(log))]
             print("\n".join(logs), f"cannot measure: {failure}", sep="\n", file=sys.stderr)

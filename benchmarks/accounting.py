@@ -63,8 +63,8 @@ def _memory_kb(pid: int) -> tuple[int, int]:
     return tuple(int(values.get(key, "0").split()[0]) for key in ("VmRSS", "VmHWM"))  # type: ignore[return-value]  # two
 
 
-def usage(pid: int) -> Usage:
-    """Usage of the process and everything it started.
+def usage(pid: int, *, children: bool = True) -> Usage:
+    """Usage of the process and everything it started, or of the process alone.
 
     Raises:
         ProcessLookupError: there is no such process.
@@ -72,7 +72,7 @@ def usage(pid: int) -> Usage:
     stats = _stats()
     if pid not in stats:
         raise ProcessLookupError(f"process {pid} has ended; look at its log")
-    family = _family(pid, stats)
+    family = _family(pid, stats) if children else {pid}
     memory = [_memory_kb(member) for member in family]
     return Usage(
         cpu_s=sum(stats[member].ticks for member in family) / _TICKS_PER_S,

@@ -1,82 +1,38 @@
 """How long until an edited route is in force at Envoy: measured by requests to a real one, none of which may fail.
 
-Envoy speaks delta ADS to the server directly and listens on a port of its own (``INTERCEPTION_MODE=NONE`` and a Sidecar
-with an egress listener). The edited route is a redirect whose target names the edition, so that no backend is needed.
+The whole path is measured: file, control plane, its TLS front, agent, Envoy, request. Envoy listens on a port of its
+own (``INTERCEPTION_MODE=NONE`` and a Sidecar with an egress listener). The edited route is a redirect whose target
+names the edition, so that no backend is needed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import msgspec
 
+from benchmarks.agents import Agent
 from benchmarks.mesh import MeshDirectory
-from benchmarks.processes import LoadGenerator, MeasuringError, Process, Server, free_ports
+from benchmarks.processes import LoadGenerator, MeasuringError, Server, free_ports
 from benchmarks.rows import Row, row
 from benchmarks.scenarios import Setup
-from discovery.runtime.envoy_binary import find_envoy
 
-__all__ = ["measure_effect"]
+__all__ = ["Probe", "measure_agent", "measure_effect"]
 
 _EDITS = 50
+_APART_S = 0.3  # edits of a person or a pipeline: each after quiet, not in one burst
 _GIVE_UP_S = 15.0
 _LOAD_EVERY_S = 0.05
-_ADS = {"resource_api_version": "V3", "ads": {}}
+_SETTLE_S = 3.0
+_IDLE_S = 20.0
 
 
-def _bootstrap(ads_port: int, admin_port: int) -> dict[str, Any]:
-    http2 = {
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {"http2_protocol_options": {}},
-    }
-    address = {"socket_address": {"address": "127.0.0.1", "port_value": ads_port}}
-    ads = {
-        "api_type": "DELTA_GRPC",
-        "transport_api_version": "V3",
-        "set_node_on_first_message_only": True,
-        "grpc_services": [{"envoy_grpc": {"cluster_name": "xds-grpc"}}],
-    }
-    return {
-        "node": {
-            "id": "sidecar~127.0.0.1~probe.bench~bench.svc.cluster.local",
-            "cluster": "probe.bench",
-            "metadata": {
-                "NAMESPACE": "bench",
-                "CLUSTER_ID": "Kubernetes",
-                "INSTANCE_IPS": "127.0.0.1",
-                "INTERCEPTION_MODE": "NONE",
-                "LABELS": {"app": "probe"},
-            },
-        },
-        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": admin_port}}},
-        "dynamic_resources": {"ads_config": ads, "cds_config": _ADS, "lds_config": _ADS},
-        "static_resources": {
-            "clusters": [
-                {
-                    "name": "xds-grpc",
-                    "type": "STATIC",
-                    "connect_timeout": "1s",
-                    "typed_extension_protocol_options": {
-                        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2
-                    },
-                    "load_assignment": {
-                        "cluster_name": "xds-grpc",
-                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-                    },
-                }
-            ]
-        },
-    }
-
-
-class _Probe:
+class Probe:
     """One HTTP/1.1 connection to Envoy's listener, used for request after request."""
 
     def __init__(self, port: int, host: str) -> None:
@@ -100,26 +56,28 @@ class _Probe:
             async with asyncio.timeout(_GIVE_UP_S):
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         except (OSError, EOFError):
-            self.close()
+            await self.close()
             head = "the connection was closed"
         self.requests += 1
         fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
         if not head.startswith("HTTP/1.1 301") or fields.get("content-length", "0") != "0":
             self.failures.append(head.partition("\r\n")[0])
-            self.close()  # a body would be in the way of the next answer
+            await self.close()  # a body would be in the way of the next answer
             return ""
         if fields.get("connection") == "close":
-            self.close()
+            await self.close()
         return fields.get("location", "")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Connect again for the next request."""
-        if self._stream is not None:
-            self._stream[1].close()
-            self._stream = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream[1].close()
+            with suppress(OSError):
+                await stream[1].wait_closed()
 
 
-async def _until(probe: _Probe, wanted: str) -> float:
+async def _until(probe: Probe, wanted: str) -> float:
     """Seconds from now until a request is redirected to ``wanted``."""
     started_at = time.monotonic()
     while time.monotonic() - started_at < _GIVE_UP_S:
@@ -129,42 +87,53 @@ async def _until(probe: _Probe, wanted: str) -> float:
     raise MeasuringError(f"Envoy did not redirect to {wanted} within {_GIVE_UP_S:g} s: {probe.failures[-1:]}")
 
 
-async def _first(probe: _Probe, wanted: str, envoy: Process) -> None:
-    """Until Envoy is up and has the first edition."""
-    deadline = time.monotonic() + 4 * _GIVE_UP_S
-    while time.monotonic() < deadline:
-        try:
-            if wanted in await probe.location():
-                break
-        except OSError:
-            await asyncio.sleep(0.1)  # its listener is not there yet
-    else:
-        raise MeasuringError(f"Envoy never served the first route ({probe.failures[-1:]}), see {envoy.log}")
+async def _first(probe: Probe, wanted: str) -> None:
+    """Until Envoy has the first edition; what went wrong before that does not count."""
+    await _until(probe, wanted)
     probe.failures.clear()
     probe.requests = 0
 
 
 @asynccontextmanager
-async def _probed(directory: MeshDirectory, server: Server, scratch: Path) -> AsyncIterator[_Probe]:
-    host = directory.add_probe()
+async def _probed(setup: Setup, scratch: Path) -> AsyncIterator[tuple[MeshDirectory, Server, Agent]]:
+    mesh = msgspec.structs.replace(setup.mesh, port=free_ports("listener")["listener"])
+    directory = MeshDirectory(scratch / "mesh", mesh)
+    directory.write()
+    directory.add_probe()
     directory.redirect_probe(0)
-    bootstrap = scratch / "envoy.json"
-    bootstrap.write_text(json.dumps(_bootstrap(server.port, free_ports("admin")["admin"])))
-    flags = ("-c", str(bootstrap), "--use-dynamic-base-id", "-l", "warning", "--concurrency", "1")
-    probe = _Probe(directory.mesh.port, host)
-    async with Process((str(find_envoy()), *flags), scratch / "envoy.log") as envoy:
-        await _first(probe, "edition-0.", envoy)
-        yield probe
-        probe.close()
+    async with Server(setup.command, directory.root, scratch / "server.log") as server:
+        await server.rest()
+        async with Agent(server, scratch / "agent", scratch / "agent.log") as agent:
+            yield directory, server, agent
 
 
-async def _edit(directory: MeshDirectory, probe: _Probe, first: int) -> list[float]:
+async def measure_agent(setup: Setup, scratch: Path) -> Sequence[Row]:
+    """Rows of an agent with its Envoy: how soon it is ready, and what it costs while it relays.
+
+    Raises:
+        MeasuringError: a process ended, or Envoy never became ready.
+    """
+    title = f"{setup.mesh.title()}, one agent"
+    async with _probed(setup, scratch) as (_, _, agent):
+        await asyncio.sleep(_SETTLE_S)
+        before = agent.own_usage()
+        await asyncio.sleep(_IDLE_S)
+        after = agent.own_usage()
+        return [
+            row("agent_ready", title, agent.ready_after_s, "s"),
+            row("agent_memory", title, after.rss_mb, "MB"),
+            row("agent_memory_peak", title, after.peak_rss_mb, "MB"),
+            row("agent_idle_cpu", title, 100 * (after.cpu_s - before.cpu_s) / _IDLE_S, "%"),
+        ]
+
+
+async def _edit(directory: MeshDirectory, probe: Probe, first: int) -> list[float]:
     """Times of a series of edits, each made when the one before is in force."""
     times = []
     for edition in range(first, first + _EDITS):
         directory.redirect_probe(edition)
         times.append(await _until(probe, f"edition-{edition}."))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_APART_S)
     return times
 
 
@@ -175,7 +144,7 @@ async def _churn(directory: MeshDirectory) -> None:
 
 
 async def _edit_under_load(
-    directory: MeshDirectory, probe: _Probe, generator: LoadGenerator, sidecars: int
+    directory: MeshDirectory, probe: Probe, generator: LoadGenerator, sidecars: int
 ) -> list[float]:
     """The same while ``sidecars`` streams hear of twenty endpoint changes a second."""
     await generator.ask(f"connect {sidecars}")
@@ -192,9 +161,6 @@ async def measure_effect(setup: Setup, scratch: Path) -> Sequence[Row]:
     Raises:
         MeasuringError: a process ended, or an edit never came into force.
     """
-    mesh = msgspec.structs.replace(setup.mesh, port=free_ports("listener")["listener"])
-    directory = MeshDirectory(scratch / "mesh", mesh)
-    directory.write()
     rows: list[Row] = []
 
     def add(name: str, times: Sequence[float]) -> None:
@@ -202,13 +168,13 @@ async def measure_effect(setup: Setup, scratch: Path) -> Sequence[Row]:
         rows.append(row(f"{name}_p99", setup.title(), 1e3 * p99, "ms"))
         rows.append(row(f"{name}_median", setup.title(), 1e3 * median(times), "ms"))
 
-    async with (
-        Server(setup.command, directory.root, scratch / "server.log") as server,
-        _probed(directory, server, scratch) as probe,
-        LoadGenerator(server.address, scratch / "loadgen.log", setup.flags) as generator,
-    ):
+    async with _probed(setup, scratch) as (directory, server, _):
+        probe = Probe(directory.mesh.port, directory.probed_host)
+        await _first(probe, "edition-0.")
         add("route_effective", await _edit(directory, probe, 1))
-        add("route_effective_under_load", await _edit_under_load(directory, probe, generator, setup.sidecars))
+        async with LoadGenerator(server.address, scratch / "loadgen.log", setup.flags) as generator:
+            add("route_effective_under_load", await _edit_under_load(directory, probe, generator, setup.sidecars))
         rows.append(row("route_edit_failed_requests", setup.title(), len(probe.failures), ""))
         rows.append(row("route_edit_requests", setup.title(), probe.requests, ""))
+        await probe.close()
     return rows

@@ -169,8 +169,13 @@ class MeshDirectory:
         self._edition += 1
         self._put_endpoints(self._hidden(0), self._edition)
 
-    def add_probe(self) -> str:
-        """Let proxies labelled ``app: probe`` listen on the mesh's port themselves; gives the host that they probe."""
+    @property
+    def probed_host(self) -> str:
+        """The host whose route is edited while a real Envoy is asked for it."""
+        return self._service(self.mesh.services - 1).host
+
+    def add_probe(self) -> None:
+        """Let proxies labelled ``app: probe`` listen on the mesh's port themselves."""
         service = self._service(self.mesh.services - 1)
         sidecar = (
             f"apiVersion: networking.istio.io/v1\nkind: Sidecar\n{_metadata(service, 'probe')}"
@@ -178,7 +183,6 @@ class MeshDirectory:
             f"  - {{port: {{number: {service.port}, protocol: HTTP, name: http}}, bind: 127.0.0.1, hosts: ['*/*']}}\n"
         )
         self._put("sidecars", service, sidecar)
-        return service.host
 
     def redirect_probe(self, edition: int) -> None:
         """Redirect requests for the probed host to a place that names the edition."""

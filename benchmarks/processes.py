@@ -30,6 +30,12 @@ PILOT_DISCOVERY = (
     "--httpAddr 127.0.0.1:{http} --monitoringAddr 127.0.0.1:{monitoring} --secureGRPCAddr= --httpsAddr= "
     "--log_output_level default:warn"
 )
+# As a mesh with certificates starts it: the secure port behind its Envoy, the authority and its tokens in {state}.
+PILOT_DISCOVERY_SECURE = (
+    "{python} -m discovery discovery --configDir {dir} --registries= --grpcAddr 127.0.0.1:{grpc} "
+    "--httpAddr 127.0.0.1:{http} --monitoringAddr 127.0.0.1:{monitoring} --secureGRPCAddr 127.0.0.1:{secure} "
+    "--httpsAddr= --caDir {state}/ca --devTokenDir {state}/tokens --log_output_level default:warn"
+)
 FLOOR = "{python} -m benchmarks.floor --configDir {dir} --grpcAddr 127.0.0.1:{grpc} --httpAddr 127.0.0.1:{http}"
 
 _READY_S = 120.0
@@ -53,9 +59,18 @@ def free_ports(*names: str) -> dict[str, int]:
 class Process:
     """A subprocess that is killed with its group when the context ends."""
 
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        *,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._arguments = arguments
         self.log = log
+        self._cwd = cwd
+        self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -74,8 +89,25 @@ class Process:
                 stdout=asyncio.subprocess.PIPE if self.pipes_output else log,
                 stderr=log,
                 start_new_session=True,
+                cwd=self._cwd,
+                env=self._environment,
                 limit=1 << 24,
             )
+
+    async def wait_for(self, url: str) -> None:
+        """Until the URL answers 200.
+
+        Raises:
+            MeasuringError: the process ended, or it took too long.
+        """
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline:
+            if self.process.returncode is not None:
+                raise MeasuringError(f"{self._arguments[0]} ended with {self.process.returncode}, see {self.log}")
+            if await asyncio.to_thread(_fetch, url) is not None:
+                return
+            await asyncio.sleep(0.02)
+        raise MeasuringError(f"{url} did not answer 200 within {_READY_S:g} s, see {self.log}")
 
     pipes_output = False
 
@@ -98,22 +130,24 @@ class Process:
 class Server(Process):
     """A control plane (or the floor) started by a command line, as a user would.
 
-    The command may name ``{python}``, ``{dir}`` and the ports ``{grpc} {http} {monitoring}``.
+    The command may name ``{python}``, ``{dir}``, ``{state}`` (a directory beside it) and the ports
+    ``{grpc} {http} {monitoring} {secure}``.
     """
 
     def __init__(self, command: str, directory: Path, log: Path) -> None:
-        ports = free_ports("grpc", "http", "monitoring")
-        values: Mapping[str, object] = {"python": sys.executable, "dir": directory, **ports}
+        ports = free_ports("grpc", "http", "monitoring", "secure")
+        self.state = directory.parent
+        values: Mapping[str, object] = {"python": sys.executable, "dir": directory, "state": self.state, **ports}
         super().__init__([word.format_map(values) for word in shlex.split(command)], log)
-        self.port = ports["grpc"]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"127.0.0.1:{ports['grpc']}"
+        self.secure_address = f"127.0.0.1:{ports['secure']}"
         self._ready_url = f"http://127.0.0.1:{ports['http']}/ready"
         self._metrics_url = f"http://127.0.0.1:{ports['monitoring']}/metrics"
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         try:
-            await self._wait_ready()
+            await self.wait_for(self._ready_url)
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -138,16 +172,6 @@ class Server(Process):
                 return
             before = now
         raise MeasuringError(f"the server never came to rest within {_READY_S:g} s, see {self.log}")
-
-    async def _wait_ready(self) -> None:
-        deadline = time.monotonic() + _READY_S
-        while time.monotonic() < deadline:
-            if self.process.returncode is not None:
-                raise MeasuringError(f"the server ended with {self.process.returncode}, see {self.log}")
-            if await asyncio.to_thread(_fetch, self._ready_url) is not None:
-                return
-            await asyncio.sleep(0.05)
-        raise MeasuringError(f"{self._ready_url} did not answer 200 within {_READY_S:g} s, see {self.log}")
 
 
 def _fetch(url: str) -> bytes | None:

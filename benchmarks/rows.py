@@ -93,6 +93,12 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType(
             question="one route edited among 3000, under load: effective at Envoy, p99", limit=100
         ),
         "route_edit_failed_requests": Budget(question="requests that failed while routes were edited", limit=0),
+        "agent_ready": Budget(question="agent start to Envoy ready", limit=1.5),
+        "agent_memory": Budget(question="agent memory, relaying this configuration", limit=42, istiod="42 MB"),
+        "agent_idle_cpu": Budget(question="agent CPU, idle", limit=0.1),
+        "memory_after_changes": Budget(
+            question="resident memory after all changes and reconnects", limit=250, istiod="1.2-2.2 GB"
+        ),
         "time_series": Budget(question="time series exported", limit=1000, istiod="grows"),
         "flat_endpoint_change": Budget(question="endpoint change: cost per proxy, larger over smaller", limit=1.3),
         "flat_virtual_service_change": Budget(
