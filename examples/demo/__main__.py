@@ -9,15 +9,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from discovery.runtime.race import first_of
 from discovery.runtime.supervise import stop_on_signals
 from examples.demo import claims
 from examples.demo.claims import Claim
 from examples.demo.errors import DemoError
-from examples.demo.fleet import Fleet, living
-from examples.demo.layout import Block, read_workloads
+from examples.demo.fleet import Fleet, left_over
+from examples.demo.layout import Block, Variant, read_workloads
 from examples.demo.mesh import EXAMPLES, Mesh, prepare
 from examples.demo.place import claimed_block
 from examples.demo.report import Report
@@ -28,12 +28,17 @@ __all__ = ["main"]
 _INTERRUPTED: Final = 130
 
 
-async def _run(directory: Path, block: Block, report: Report, *, once: bool) -> list[Claim] | None:
+class _Options(NamedTuple):
+    once: bool
+    variant: Variant
+
+
+async def _run(directory: Path, block: Block, report: Report, options: _Options) -> list[Claim] | None:
     """The claims; None if it was interrupted before all was told."""
     until = asyncio.Event()
     stop_on_signals(until)
     mark = directory.name
-    mesh = prepare(directory, block)
+    mesh = prepare(directory, block, options.variant)
     told: list[Claim] | None = None
     async with asyncio.TaskGroup() as group:
         fleet = Fleet(group, directory, mark=mark)
@@ -41,13 +46,13 @@ async def _run(directory: Path, block: Block, report: Report, *, once: bool) -> 
         try:
             if await first_of(_tell(story), _interruption(until)):
                 told = story.claims
-                if not once:
+                if not options.once:
                     _invite(report, mesh)
                     await until.wait()
         finally:
             report.title("Stopping")
             await fleet.stop()
-    left = claims.judge_leftovers(living(mark))
+    left = claims.judge_leftovers(await left_over(mark))
     report.claim(left)
     return None if told is None else [*told, left]
 
@@ -84,14 +89,14 @@ def _causes(error: BaseException) -> list[DemoError]:
     raise error
 
 
-def _demonstrate(report: Report, *, once: bool) -> int:
+def _demonstrate(report: Report, options: _Options) -> int:
     """The exit status; the working directory is kept if something failed, for its logs."""
     workloads = read_workloads((EXAMPLES / "bookinfo" / "workloads.yaml").read_text(encoding="utf-8"))
     directory = Path(tempfile.mkdtemp(prefix="pilot-mesh-demo-"))
     status = 1
     try:
         with claimed_block(workloads) as block:
-            told = asyncio.run(_run(directory, block, report, once=once))
+            told = asyncio.run(_run(directory, block, report, options))
         if told is None:
             status = _INTERRUPTED
         elif all(claim.holds for claim in told):
@@ -105,7 +110,7 @@ def _demonstrate(report: Report, *, once: bool) -> int:
     except* DemoError as failed:
         for error in _causes(failed):
             report.failure(error)
-        left = claims.judge_leftovers(living(directory.name))
+        left = claims.judge_leftovers(asyncio.run(left_over(directory.name)))
         if not left.holds:
             report.claim(left)
     if status == 1:
@@ -119,7 +124,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo and give its exit status: 0 only if every claim holds."""
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description="The bookinfo mesh on real Envoys.")
     parser.add_argument("--once", action="store_true", help="end when all is shown, instead of at Ctrl-C")
-    return _demonstrate(Report(), once=parser.parse_args(argv).once)
+    parser.add_argument(
+        "--variant",
+        type=Variant,
+        choices=list(Variant),
+        default=Variant.DELTA,
+        help="how configuration travels: only differences, those with whole route configurations, or whole states "
+        "(default: %(default)s)",
+    )
+    given = parser.parse_args(argv)
+    return _demonstrate(Report(), _Options(given.once, given.variant))
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ import msgspec
 from discovery.runtime.process import Output, Process, ProcessSpec, SpawnError
 from examples.demo.errors import DemoError
 
-__all__ = ["MARK", "Fleet", "Resident", "living"]
+__all__ = ["MARK", "Fleet", "Resident", "left_over", "living"]
 
 MARK: Final = "PILOT_DEMO"
 _PASSED_ON: Final = ("PATH", "PYTHONPATH", "HOME", "LANG", "LD_LIBRARY_PATH")
 _LONGEST_TMPDIR: Final = 60  # Unix sockets are made below it, whose paths have at most 107 bytes
+_LOOKS: Final = 50
+_BETWEEN_LOOKS_S: Final = 0.02
 
 
 class Resident(NamedTuple):
@@ -115,6 +117,15 @@ def living(mark: str) -> tuple[Resident, ...]:
     """The processes that carry a mark, whoever their parent is by now; zombies are none."""
     wanted = f"{MARK}={mark}".encode()
     return tuple(resident for pid in _pids() if (resident := _look_at(pid, wanted)) is not None)
+
+
+async def left_over(mark: str) -> tuple[Resident, ...]:
+    """Who of those with a mark does not end; a process that was killed may be seen for a moment still."""
+    for _ in range(_LOOKS):
+        if not living(mark):
+            return ()
+        await asyncio.sleep(_BETWEEN_LOOKS_S)
+    return living(mark)
 
 
 def _pids() -> Iterable[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,11 +24,13 @@ __all__ = [
     "SERVICE_PORT",
     "AgentPorts",
     "Block",
+    "Variant",
     "Workload",
     "agent_argv",
     "agent_environment",
     "app_argv",
     "discovery_argv",
+    "discovery_environment",
     "pod_labels",
     "read_workloads",
 ]
@@ -47,6 +50,14 @@ _CALLS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("reviews", "v2"): ("ratings",),
     ("reviews", "v3"): ("ratings",),
 }
+
+
+class Variant(StrEnum):
+    """How configuration travels."""
+
+    DELTA = "delta"  # only differences, virtual hosts one by one
+    DELTA_RDS = "delta-rds"  # only differences, but a route configuration in one piece
+    SOTW = "sotw"  # whole states
 
 
 class AgentPorts(NamedTuple):
@@ -149,12 +160,19 @@ def discovery_argv(block: Block, program: str, *, mesh: Path, config: Path, stat
     )
 
 
+def discovery_environment(variant: Variant) -> dict[str, str]:
+    """What ``pilot-discovery`` is told besides its flags."""
+    return {"PILOT_ENABLE_VHDS": "true" if variant is Variant.DELTA else "false"}
+
+
 def agent_argv(program: str) -> tuple[str, ...]:
     """``pilot-agent`` beside a workload; the rest is in its environment."""
     return program, "proxy", "sidecar", "--concurrency=1"
 
 
-def agent_environment(block: Block, workload: Workload, ports: AgentPorts) -> dict[str, str]:
+def agent_environment(
+    block: Block, workload: Workload, ports: AgentPorts, *, variant: Variant = Variant.DELTA
+) -> dict[str, str]:
     """What an injector would set for a pod, and other ports, as many agents share this host."""
     proxy_config = {
         "discoveryAddress": f"{block.control_plane}:15012",
@@ -169,6 +187,7 @@ def agent_environment(block: Block, workload: Workload, ports: AgentPorts) -> di
         "INSTANCE_IP": workload.address,
         "PROXY_CONFIG": json.dumps(proxy_config),
         "ISTIOD_SAN": _ISTIOD,
+        "ISTIO_DELTA_XDS": "false" if variant is Variant.SOTW else "true",
         "ENVOY_STATUS_PORT": str(ports.envoy_status),
         "ENVOY_PROMETHEUS_PORT": str(ports.prometheus),
         "ECC_SIGNATURE_ALGORITHM": "ECDSA",  # keys that are quick to make

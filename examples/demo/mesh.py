@@ -18,7 +18,7 @@ from discovery.runtime.process import Process, ProcessSpec
 from examples.demo import layout
 from examples.demo.errors import DemoError
 from examples.demo.fleet import Fleet
-from examples.demo.layout import AgentPorts, Block, Workload
+from examples.demo.layout import AgentPorts, Block, Variant, Workload
 
 __all__ = ["EXAMPLES", "Member", "Mesh", "prepare", "start_control_plane", "start_workloads"]
 
@@ -51,6 +51,7 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
     directory: Path
     config: Path
     members: tuple[Member, ...]
+    variant: Variant = Variant.DELTA
 
     def member(self, name: str) -> Member:
         """The workload of that name."""
@@ -67,7 +68,7 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
         return TcpTarget(self.block.control_plane, 15014)
 
 
-def prepare(directory: Path, block: Block) -> Mesh:
+def prepare(directory: Path, block: Block, variant: Variant = Variant.DELTA) -> Mesh:
     """Lay out a working directory: the YAML with this block's addresses, and a directory for each workload."""
     config = directory / "config"
     config.mkdir()
@@ -81,7 +82,7 @@ def prepare(directory: Path, block: Block) -> Mesh:
     )
     for member in members:
         member.directory.mkdir()
-    return Mesh(block=block, directory=directory, config=config, members=members)
+    return Mesh(block=block, directory=directory, config=config, members=members, variant=variant)
 
 
 async def start_control_plane(fleet: Fleet, mesh: Mesh, kinds: dict[int, str]) -> None:
@@ -97,7 +98,10 @@ async def start_control_plane(fleet: Fleet, mesh: Mesh, kinds: dict[int, str]) -
         config=mesh.config,
         state=mesh.directory,
     )
-    started = await fleet.start([ProcessSpec(name="pilot-discovery", argv=argv, cwd=str(mesh.directory))])
+    started = await fleet.start(
+        [ProcessSpec(name="pilot-discovery", argv=argv, cwd=str(mesh.directory))],
+        environment={"pilot-discovery": layout.discovery_environment(mesh.variant)},
+    )
     _note(kinds, started, "pilot-discovery")
     await _until_ready(fleet, {"pilot-discovery": (TcpTarget(mesh.block.control_plane, 8080), "/ready")})
 
@@ -127,7 +131,8 @@ async def start_workloads(fleet: Fleet, mesh: Mesh, kinds: dict[int, str]) -> No
     agents = await fleet.start(
         [ProcessSpec(name=member.agent, argv=argv, cwd=str(member.directory)) for member in mesh.members],
         environment={
-            member.agent: layout.agent_environment(mesh.block, member.workload, member.ports) for member in mesh.members
+            member.agent: layout.agent_environment(mesh.block, member.workload, member.ports, variant=mesh.variant)
+            for member in mesh.members
         },
     )
     _note(kinds, apps, "application")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from discovery.runtime.process import ProcessSpec
+from examples.demo import fleet as fleet_module
 from examples.demo.errors import DemoError
-from examples.demo.fleet import Fleet, living
+from examples.demo.fleet import Fleet, left_over, living
 from tests.kit.eventually import eventually
 
 SLEEP = ProcessSpec(name="sleeper", argv=("sleep", "60"))
@@ -31,7 +32,7 @@ async def test_processes_are_seen_while_they_live(tmp_path: Path) -> None:
         commands = sorted(resident.command.split()[0] for resident in living(mark))
         await fleet.stop()
     assert commands == ["sh", "sleep", "sleep"]
-    assert living(mark) == ()
+    assert await left_over(mark) == ()
 
 
 async def test_an_end_that_nobody_asked_for_fails_the_demo(tmp_path: Path) -> None:
@@ -54,7 +55,19 @@ async def test_an_end_that_nobody_asked_for_fails_the_demo(tmp_path: Path) -> No
     assert "faller ended by itself" in str(error)
     assert error.log is not None
     assert error.log.read_text() == "why\n"
-    assert living(mark) == ()
+    assert await left_over(mark) == ()
+
+
+async def test_who_does_not_end_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a while, with the process id; a killed process may be seen for a moment, so one look is not enough."""
+    monkeypatch.setattr(fleet_module, "_LOOKS", 1)
+    mark = _mark()
+    async with asyncio.TaskGroup() as group:
+        fleet = Fleet(group, tmp_path, mark=mark)
+        (process,) = await fleet.start([SLEEP])
+        found = await left_over(mark)
+        await fleet.stop()
+    assert [resident.pid for resident in found] == [process.pid]
 
 
 async def _environment_seen(directory: Path) -> str:

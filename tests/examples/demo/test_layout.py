@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from agent.bootstrap.podinfo import parse_podinfo
 from agent.settings import Flags, load_settings
 from discovery.cli import cli
@@ -10,11 +12,13 @@ from examples.apps.bookinfo import parse_options
 from examples.demo.layout import (
     BLOCKS,
     Block,
+    Variant,
     Workload,
     agent_argv,
     agent_environment,
     app_argv,
     discovery_argv,
+    discovery_environment,
     pod_labels,
     read_workloads,
 )
@@ -99,3 +103,14 @@ def test_proxy_config_is_json() -> None:
     """Which the agent reads without loading YAML."""
     environment = agent_environment(Block(), REVIEWS, Block().agent_ports(0))
     assert json.loads(environment["PROXY_CONFIG"])["terminationDrainDuration"] == "0s"
+
+
+@pytest.mark.parametrize(
+    ("variant", "delta", "vhds"),
+    [(Variant.DELTA, True, True), (Variant.DELTA_RDS, True, False), (Variant.SOTW, False, False)],
+)
+def test_variants_are_switches_of_the_programs(variant: Variant, tmp_path: Path, *, delta: bool, vhds: bool) -> None:
+    """The agent's Envoy asks for differences or states; the control plane serves virtual hosts or whole routes."""
+    environment = agent_environment(Block(), REVIEWS, Block().agent_ports(0), variant=variant)
+    assert load_settings(Flags(), environment, directory=tmp_path).env.delta_xds is delta
+    assert discovery_environment(variant) == {"PILOT_ENABLE_VHDS": str(vhds).lower()}
