@@ -7,7 +7,7 @@ ways give the same answer; a property test holds them to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from discovery.wire.protowire import bytes_field, string_field
@@ -101,11 +101,20 @@ def _parts(watch: Watch, terms: Terms) -> list[Part] | None:
     if len(parts) != 1 and _overlap(watch.tables, parts):
         return None
     if watch.known is not None:
-        wanted = parts[0].versions if len(parts) == 1 else {n: v for part in parts for n, v in part.versions.items()}
-        if since or watch.known != wanted:
+        if since or not _same_versions(watch.known, parts):
             return None
         return [part._replace(body=b"", sent=_NOTHING) for part in parts]
     return parts
+
+
+def _same_versions(known: Mapping[str, str], parts: list[Part]) -> bool:
+    """Whether a client that comes back holds exactly what it is to hold."""
+    versions = [part.versions for part in parts if part.versions]
+    if len(versions) == 1:
+        return known == versions[0]
+    if len(known) != sum(map(len, versions)):
+        return False
+    return all(known.get(name) == version for part in versions for name, version in part.items())
 
 
 def _missing(parts: list[Part], since: dict[Table, int]) -> bool:

@@ -21,7 +21,7 @@ from discovery.wire.type_urls import SHORT_NAMES
 from discovery.xds.admission import ByteBudget, RequestRate
 from discovery.xds.metrics import XdsMetrics
 from discovery.xds.node_key import NodeFacts
-from discovery.xds.request import RequestError
+from discovery.xds.request import Request, RequestError
 from discovery.xds.session import Session
 from discovery.xds.table import FellBehindError
 from discovery.xds.world import Fact, Send, TooManyNamesError
@@ -117,11 +117,8 @@ class Connection:
         self._doom: StreamEndedError | None = None
         self._settled = False
 
-    async def serve(self, first: bytes) -> None:
+    async def serve(self) -> None:
         """Serve until the client ends the stream.
-
-        Args:
-            first: the first request, from which the node was read.
 
         Raises:
             StreamEndedError: the stream is to end with a status.
@@ -130,7 +127,7 @@ class Connection:
         try:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(self._write_all(), name=f"xds writer {self.id}")
-                await self._read_all(first)
+                await self._read_all()
                 writer.cancel()
         except asyncio.CancelledError:
             if self._doom is None or self._task is None:
@@ -166,18 +163,17 @@ class Connection:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    async def _read_all(self, first: bytes) -> None:
+    async def _read_all(self) -> None:
         session, clock = self.session, self._wiring.clock
+        request: Request | None
         read: Callable[[], Awaitable[object]] = self._context.read  # bytes, or EOF
-        self._receive(first, clock.monotonic())
         while True:
             raw = await read()
             if not isinstance(raw, bytes):
                 return  # the client has nothing more to say
             now = clock.monotonic()
             if session.receive_ack(raw, now):
-                if not self._settled:
-                    self._settle()
+                self._settle()
                 self.pump()
                 continue
             wait_s = self._rate.take(now)
@@ -185,22 +181,29 @@ class Connection:
                 await asyncio.sleep(
                     wait_s
                 )  # reading on would only fill our memory; the transport holds the client back
-            self._receive(raw, clock.monotonic())
+            try:
+                # Its node must not live on in a local: with it lives the memory of the whole message.
+                request = session.variant.parse(raw)[0]
+            except RequestError as error:
+                raise StreamEndedError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+            self.receive(request)
+            raw = request = None  # they may be large, and the next ones may be long in coming
 
-    def _receive(self, raw: bytes, now: float) -> None:
-        session = self.session
+    def receive(self, request: Request) -> None:
+        """Take a request.
+
+        Raises:
+            StreamEndedError: the stream is to end with a status.
+        """
         try:
-            request, _ = session.variant.parse(raw)
-            facts = session.receive(request, now)
-        except RequestError as error:
-            raise StreamEndedError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
+            facts = self.session.receive(request, self._wiring.clock.monotonic())
         except TooManyNamesError as error:
             raise StreamEndedError(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)) from error
-        if request.nonce and not self._settled:
-            self._settle()
         if facts:
             self._wiring.report(self, facts)
         self.pump()
+        if request.nonce:
+            self._settle()
 
     def _settle(self) -> None:
         if not self._settled:
@@ -240,6 +243,8 @@ class Connection:
         while True:
             send = self._outbox or self._next()
             if send is None:
+                if not self._settled and self.session.quiet:
+                    self._settle()  # it came back with all it needs
                 self._idle = asyncio.get_running_loop().create_future()
                 await self._idle
                 continue

@@ -35,10 +35,12 @@ class Delta:
             # Envoy subscribes to no name and wants the hosts of its route configurations; a name is a question.
             return Subscription(sets.of(_NOTHING, wildcard=True), demanded=request.subscribe - _ONLY_WILDCARD)
         wildcard = WILDCARD in request.subscribe or (not request.subscribe and request.type_url in WILDCARD_BY_DEFAULT)
-        explicit = request.subscribe - _ONLY_WILDCARD
-        if not wildcard:
-            explicit |= request.known.keys() - _ONLY_WILDCARD
-        return Subscription(sets.of(frozenset(explicit - request.unsubscribe), wildcard=wildcard))
+        explicit = request.subscribe
+        if not wildcard and (unnamed := request.known.keys() - explicit):
+            explicit |= unnamed
+        if request.unsubscribe or WILDCARD in explicit:
+            explicit -= request.unsubscribe | _ONLY_WILDCARD
+        return Subscription(sets.of(explicit, wildcard=wildcard))
 
     def change(self, watch: Watch, request: Request, sets: NameSets) -> Subscription:
         """Subscribing again is a question to be answered; so is leaving a name that the wildcard still covers."""

@@ -67,7 +67,9 @@ def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool) -> ProxyKey:
         vhds: the server's switch.
     """
     metadata = facts.metadata
-    envoy = facts.user_agent == "envoy" and facts.user_agent_version >= _VHDS_SINCE and metadata.generator != _GRPC
+    # An Envoy that hides its version is taken for a new one: if it is not, the session notices and serves whole routes.
+    recent = facts.user_agent_version == (0, 0) or facts.user_agent_version >= _VHDS_SINCE
+    envoy = facts.user_agent == "envoy" and recent and metadata.generator != _GRPC
     return ProxyKey(
         type=facts.id.type,
         ips=facts.ips,

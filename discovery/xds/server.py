@@ -204,14 +204,17 @@ class AdsServer:
         try:
             credentials = Credentials.read(via, context.peer(), context.invocation_metadata() or ())
             caller = await self._authenticate(credentials)
-            raw, node = await _first_request(variant, context)
+            request, node = await _first_request(variant, context)
             connection = self._connect(variant, context, node, caller, credentials, place.leave)
+            del node  # it keeps alive the whole message that it is a part of
         except BaseException:
             place.leave()
             raise
         patience = asyncio.get_running_loop().call_later(_SETTLE_S, place.leave)
         try:
-            await connection.serve(raw)
+            connection.receive(request)
+            del request
+            await connection.serve()
         finally:
             patience.cancel()
             place.leave()
@@ -324,7 +327,7 @@ class _Place:
             admission.leave()
 
 
-async def _first_request(variant: Variant, context: Context) -> tuple[bytes, Node]:
+async def _first_request(variant: Variant, context: Context) -> tuple[Request, Node]:
     """The first request that opens a subscription; a report of health before it is dropped."""
     try:
         async with asyncio.timeout(_FIRST_REQUEST_S):
@@ -339,7 +342,7 @@ async def _first_request(variant: Variant, context: Context) -> tuple[bytes, Nod
         raise StreamEndedError(grpc.StatusCode.DEADLINE_EXCEEDED, "no first request in time") from None
     if not node.id:
         raise StreamEndedError(grpc.StatusCode.INVALID_ARGUMENT, "missing node information")
-    return raw, node
+    return request, node
 
 
 def _parsed(variant: Variant, raw: bytes) -> tuple[Request, Node]:

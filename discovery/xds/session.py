@@ -76,6 +76,11 @@ class Session:
         """When ``next_send`` may have something although nothing happens until then (monotonic seconds)."""
         return self._flow.wake_at
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no response waits for its ACK."""
+        return all(watch.in_flight is None for watch in self.watches.values())
+
     def next_send(self, now: float) -> Send | None:
         """The next response to write.
 
@@ -132,7 +137,8 @@ class Session:
         names = subscription.names
         if not names.wildcard and not names.explicit:
             return  # for a type without wildcard, naming nothing is no subscription
-        watch = self.watches[request.type_url] = Watch(self, request.type_url, names)
+        type_url = SERVED[_PLACE[request.type_url]]  # ours, which all share
+        watch = self.watches[type_url] = Watch(self, type_url, names)
         watch.demanded = subscription.demanded
         if request.known:
             watch.known = request.known
