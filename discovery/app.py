@@ -215,7 +215,7 @@ class _Warm(_Part):
         # What was loaded lives long: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(10_000, 10, 10)
         return self
 
 
