@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -93,7 +94,7 @@ def _demonstrate(report: Report, options: _Options) -> int:
     """The exit status; the working directory is kept if something failed, for its logs."""
     workloads = read_workloads((EXAMPLES / "bookinfo" / "workloads.yaml").read_text(encoding="utf-8"))
     directory = Path(tempfile.mkdtemp(prefix="pilot-mesh-demo-"))
-    status = 1
+    status, started_at = 1, time.monotonic()
     try:
         with claimed_block(workloads) as block:
             told = asyncio.run(_run(directory, block, report, options))
@@ -101,7 +102,7 @@ def _demonstrate(report: Report, options: _Options) -> int:
             status = _INTERRUPTED
         elif all(claim.holds for claim in told):
             status = 0
-            report.title(f"All {len(told)} claims hold.")
+            report.title(f"All {len(told)} claims hold, {time.monotonic() - started_at:.1f} s after the start.")
         else:
             report.title("These claims do not hold:")
             for claim in told:

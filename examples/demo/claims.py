@@ -49,11 +49,12 @@ def judge_rejections(counters: Mapping[str, Sequence[int]]) -> Claim:
     return Claim("every Envoy accepts its configuration", bool(counters) and not bad, detail)
 
 
-def judge_push_status(status: Mapping[str, Any]) -> Claim:
-    """The control plane finds nothing wrong: with the YAML, with what it renders of it, with what proxies answer."""
-    problems = [str(finding) for finding in status["configuration"]]
-    problems += [f"{resource} is not rendered: {reason}" for resource, reason in status["rendering"].items()]
-    problems += [f"{rejected['proxy']} rejected {rejected['error']}" for rejected in status["rejections"]]
+def judge_push_status(status: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Claim:
+    """The control plane finds nothing wrong: with the YAML, with what it renders of it, with what proxies answer.
+
+    ``status``: by kind of problem and what it is about, as ``/debug/push_status`` gives it.
+    """
+    problems = [f"{about}: {entry['message']}" for entries in status.values() for about, entry in entries.items()]
     return Claim("the configuration is sound", not problems, "; ".join(problems) or "0 findings, 0 rejections")
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
 
 import pytest
 
@@ -108,12 +107,10 @@ def test_rejections_are_counted_by_envoy() -> None:
 
 
 def test_findings_of_the_control_plane_break_the_claim() -> None:
-    """YAML, rendering, NACKs: any of them."""
-    sound: dict[str, Any] = {"configuration": [], "rendering": {}, "rejections": []}
-    assert judge_push_status(sound).holds
-    assert not judge_push_status({**sound, "configuration": ["weights"]}).holds
-    assert not judge_push_status({**sound, "rendering": {"x": "y"}}).holds
-    assert not judge_push_status({**sound, "rejections": [{"proxy": "p", "error": "e"}]}).holds
+    """YAML, rendering, NACKs: any of them, told with what it is about."""
+    assert judge_push_status({"configuration": {}, "rejections": {}}).holds
+    claim = judge_push_status({"configuration": {"traffic.yaml:7": {"message": "no valid YAML"}}, "rejections": {}})
+    assert (claim.holds, claim.detail) == (False, "traffic.yaml:7: no valid YAML")
 
 
 def test_all_must_be_ready() -> None:
