@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from google.protobuf import descriptor_pool, json_format, message_factory
@@ -24,6 +25,7 @@ def _type_names(value: Any) -> Iterator[str]:
             yield from _type_names(member)
 
 
+@cache
 def _load(type_name: str) -> None:
     """Register a message type: import the generated modules of its package, if they are installed."""
     try:
