@@ -88,6 +88,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         http10=proxy.http10,
         idle_timeout=proxy.idle_timeout,
         unprivileged=proxy.unprivileged,
+        http_proxy_port=proxy.http_proxy_port,
         static_ports=proxy.static_ports,
         client_certificates=proxy.client_certificates,
         route_labels=_only(labels, route_label_keys(db, scope)),

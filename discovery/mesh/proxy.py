@@ -39,6 +39,7 @@ class ProxyKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     http10: bool = False
     idle_timeout: str = ""
     unprivileged: bool = False
+    http_proxy_port: int = 0  # where its application expects an HTTP proxy; 0: where the mesh says
     static_ports: frozenset[int] = frozenset()  # bound by the proxy's own bootstrap on the wildcard address
     client_certificates: tuple[str, str, str] = ("", "", "")  # TLS_CLIENT_* chain, key, root
     server_certificates: tuple[str, str, str] = ("", "", "")  # TLS_SERVER_* chain, key, root
@@ -70,6 +71,7 @@ class OutboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     http10: bool = False
     idle_timeout: str = ""
     unprivileged: bool = False
+    http_proxy_port: int = 0
     static_ports: frozenset[int] = frozenset()
     client_certificates: tuple[str, str, str] = ("", "", "")
     route_labels: Labels = ()  # the proxy's labels, only those that VirtualServices of the scope select by

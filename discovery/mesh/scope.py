@@ -123,7 +123,8 @@ def _explicit(db: Database, scope: ScopeKey, listener: IstioEgressListener) -> E
     for ref in visible_services(db, scope.namespace):
         if not (imports.host(ref.namespace, ref.host) or ref.host in wanted):
             continue
-        if listener.port is None or _serves(db, ref, listener.port.number):
+        # A listener on a Unix socket has port 0: requests for every port of a service arrive there.
+        if listener.port is None or not listener.port.number or _serves(db, ref, listener.port.number):
             services.append(ref)
     return EgressListener(
         port=listener.port,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from discovery.engine import Database, query
+from discovery.mesh.auto_addresses import auto_addresses
 from discovery.mesh.facts import mesh_facts
 from discovery.registry.from_kubernetes import service_from_kubernetes
 from discovery.registry.from_service_entry import services_from_service_entry
@@ -44,7 +45,7 @@ def declared_services(db: Database, key: ObjectKey) -> tuple[Service, ...]:
                 namespace_annotations=_namespace_annotations(db, key.namespace),
             ),
         )
-    return services_from_service_entry(obj)
+    return services_from_service_entry(obj, auto_addresses=auto_addresses(db, key))
 
 
 @query

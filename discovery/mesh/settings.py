@@ -7,9 +7,18 @@ from typing import NamedTuple
 
 from discovery.engine import Database, query
 from discovery.schema.destination_rule import LocalityLoadBalancerSetting, TcpKeepalive
+from discovery.schema.server_tls import TLSProtocol
 from discovery.store.cells import MESH
 
-__all__ = ["ClusterSettings", "cluster_settings", "inbound_localhost", "mesh_locality", "trust_domains"]
+__all__ = [
+    "ClusterSettings",
+    "MeshTls",
+    "cluster_settings",
+    "inbound_localhost",
+    "mesh_locality",
+    "mesh_tls",
+    "trust_domains",
+]
 
 
 class ClusterSettings(NamedTuple):
@@ -20,6 +29,24 @@ class ClusterSettings(NamedTuple):
     http2_upgrade: bool
     dns_refresh_rate: timedelta
     tcp_keepalive: TcpKeepalive | None
+
+
+class MeshTls(NamedTuple):
+    """What ``meshMTLS`` asks of servers within the mesh."""
+
+    only_tls13: bool = False
+    ciphers: tuple[str, ...] = ()  # of TLS 1.2, as written; none: the usual ones
+    curves: tuple[str, ...] = ()  # as written; none: Envoy's choice
+
+
+@query
+def mesh_tls(db: Database, _: None) -> MeshTls:
+    """Parameters of mutual TLS within the mesh."""
+    written = MESH(db, None).mesh_mtls
+    if written is None:
+        return MeshTls()
+    only_tls13 = written.min_protocol_version is TLSProtocol.TLSV1_3  # nothing below 1.2 is ever accepted
+    return MeshTls(only_tls13, written.cipher_suites, written.ecdh_curves)
 
 
 @query

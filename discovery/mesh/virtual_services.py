@@ -63,6 +63,7 @@ class VirtualServiceHeader(msgspec.Struct, frozen=True, kw_only=True):
     destinations: tuple[str, ...] = ()  # hosts that any route or mirror sends to, sorted
     has_http: bool = False
     conditions: tuple[Condition, ...] = ()  # of its HTTP routes; empty: some route is for every caller
+    layer4_label_keys: frozenset[str] = frozenset()  # labels of the caller that its TLS and TCP routes ask for
 
     @property
     def age(self) -> tuple[datetime, str, str]:
@@ -71,8 +72,8 @@ class VirtualServiceHeader(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def source_label_keys(self) -> frozenset[str]:
-        """Labels of the caller that its HTTP routes ask for."""
-        return frozenset(key for asked in self.conditions for key, _ in asked.labels)
+        """Labels of the caller that its routes ask for."""
+        return self.layer4_label_keys.union(key for asked in self.conditions for key, _ in asked.labels)
 
     def routes_for(self, caller: Caller) -> bool:
         """Whether any HTTP route is left for the caller."""
@@ -142,6 +143,9 @@ def virtual_service_header(db: Database, key: ObjectKey) -> VirtualServiceHeader
         destinations=tuple(sorted(set(_destinations(resolved)))),
         has_http=bool(resolved.http),
         conditions=conditions(resolved.http),
+        layer4_label_keys=frozenset(
+            key for route in (*resolved.tls, *resolved.tcp) for match in route.match for key in match.source_labels
+        ),
     )
 
 

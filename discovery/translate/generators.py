@@ -8,10 +8,11 @@ from discovery.mesh.proxy import ProxyKey, ProxyView
 from discovery.translate.clusters import inbound_cluster_index, outbound_cluster_index
 from discovery.translate.endpoints import empty_assignment, endpoint_index
 from discovery.translate.listeners import inbound_listener_index, outbound_listener_index
+from discovery.translate.name_table import name_table_index, name_table_key
 from discovery.translate.routes import VirtualHostsOf, empty_route, route_index, virtual_host_index
 from discovery.translate.tables import TableKey
 from discovery.wire.resource import Resource
-from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
+from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, NAME_TABLE, ROUTE, VIRTUAL_HOST
 
 __all__ = ["MeshGenerators"]
 
@@ -45,6 +46,8 @@ class MeshGenerators:
                 return tuple(
                     TableKey(t, virtual_host_index, VirtualHostsOf(view.outbound, name)) for name in sorted(routes)
                 )
+            case t if t == NAME_TABLE:
+                return (TableKey(t, name_table_index, name_table_key(view.outbound)),)
             case _:
                 return ()
 

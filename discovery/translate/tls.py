@@ -7,8 +7,10 @@ that the agent serves on its own socket, cluster ``sds-grpc``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 from typing import Any, Final
 
+from discovery.mesh.settings import MeshTls
 from discovery.wire.envoy import DownstreamTlsContext, Message, UpstreamTlsContext, pack
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "exact_sans",
     "file_secret_names",
     "secret_over_ads",
+    "server_params",
     "tls_params",
     "tls_socket",
     "trust_domain_sans",
@@ -42,6 +45,20 @@ DEFAULT_CIPHERS: Final = (
     "AES256-GCM-SHA384",
     "AES128-GCM-SHA256",
 )
+_KNOWN_CIPHERS: Final = frozenset(
+    (
+        *DEFAULT_CIPHERS,
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+        "ECDHE-ECDSA-AES128-SHA",
+        "ECDHE-ECDSA-AES256-SHA",
+        "ECDHE-RSA-AES128-SHA",
+        "ECDHE-RSA-AES256-SHA",
+        "AES128-SHA",
+        "AES256-SHA",
+    )
+)
+_KNOWN_CURVES: Final = frozenset(("P-256", "P-384", "P-521", "X25519", "X25519MLKEM768"))
 
 
 def agent_secret(name: str) -> dict[str, Any]:
@@ -77,27 +94,55 @@ def file_secret_names(files: FileCertificates) -> tuple[str, str]:
 
 
 def exact_sans(names: Iterable[str]) -> list[dict[str, Any]]:
-    """Subject alternative names, each to be met exactly."""
-    return [{"exact": name} for name in names]
+    """Subject alternative names, each to be met exactly; what kind of name it is shows in its form."""
+    return [{"san_type": _san_type(name), "matcher": {"exact": name}} for name in names]
+
+
+def _san_type(name: str) -> str:
+    if "://" in name:
+        return "URI"
+    if "@" in name:
+        return "EMAIL"
+    try:
+        ip_address(name)
+    except ValueError:
+        return "DNS"
+    return "IP_ADDRESS"
 
 
 def trust_domain_sans(trust_domains: Iterable[str]) -> list[dict[str, Any]]:
     """Any SPIFFE identity of these trust domains, duplicates left out, order kept."""
-    return [{"prefix": f"spiffe://{domain}/"} for domain in dict.fromkeys(trust_domains)]
+    return [
+        {"san_type": "URI", "matcher": {"prefix": f"spiffe://{domain}/"}} for domain in dict.fromkeys(trust_domains)
+    ]
 
 
-def tls_params(*, minimum: str = "TLSv1_2", ciphers: Sequence[str] = ()) -> dict[str, Any]:
-    """Protocol versions inside the mesh, and cipher suites (none named: Envoy's own choice)."""
+def tls_params(*, minimum: str = "TLSv1_2", ciphers: Sequence[str] = (), curves: Sequence[str] = ()) -> dict[str, Any]:
+    """Protocol versions inside the mesh, cipher suites and curves (none named: Envoy's own choice)."""
     return {
         "tls_minimum_protocol_version": minimum,
         "tls_maximum_protocol_version": "TLSv1_3",
         "cipher_suites": list(ciphers),
+        "ecdh_curves": list(curves),
     }
+
+
+def server_params(mesh: MeshTls) -> dict[str, Any]:
+    """Parameters of a server within the mesh.
+
+    Names that Envoy does not know are left out: with one of them it would refuse every inbound listener.
+    """
+    ciphers = [name for name in mesh.ciphers if name in _KNOWN_CIPHERS]
+    return tls_params(
+        minimum="TLSv1_3" if mesh.only_tls13 else "TLSv1_2",
+        ciphers=ciphers or DEFAULT_CIPHERS,
+        curves=[name for name in mesh.curves if name in _KNOWN_CURVES],
+    )
 
 
 def _mesh_context(files: FileCertificates, sans: list[dict[str, Any]], alpn: Sequence[str]) -> dict[str, Any]:
     certificate, root = file_secret_names(files)
-    validation: dict[str, Any] = {"match_subject_alt_names": sans} if sans else {}
+    validation: dict[str, Any] = {"match_typed_subject_alt_names": sans} if sans else {}
     return {
         "alpn_protocols": list(alpn),
         "tls_certificate_sds_secret_configs": [agent_secret(certificate)],

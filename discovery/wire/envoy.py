@@ -19,6 +19,7 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.clusters.dns.v3.dns_cluster_pb2 import DnsCluster
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy as RouteCorsPolicy
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
@@ -67,6 +68,7 @@ __all__ = [
     "DeltaDiscoveryResponse",
     "DiscoveryRequest",
     "DiscoveryResponse",
+    "DnsCluster",
     "DownstreamTlsContext",
     "FileAccessLog",
     "Filter",

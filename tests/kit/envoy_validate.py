@@ -78,7 +78,7 @@ def validate(
         folder: where to write the bootstrap, a test's `tmp_path`.
 
     Raises:
-        AssertionError: Envoy rejects it; with what Envoy says, and the file to try again with.
+        AssertionError: Envoy rejects it, or warns of fields that it will drop; with what Envoy says, and the file to try again with.
     """
     path = folder / "bootstrap.json"
     path.write_text(json.dumps(bootstrap(listeners, clusters, routes), indent=1), encoding="utf-8")
@@ -87,3 +87,5 @@ def validate(
     command = [str(binary), "--mode", "validate", "--config-path", str(path), "--log-level", "warning"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"Envoy rejects {path}:\n{done.stderr[-4000:]}"
+    warned = [line for line in done.stderr.splitlines() if "Deprecated field" in line]
+    assert not warned, f"Envoy will not take {path} for long:\n" + "\n".join(warned)

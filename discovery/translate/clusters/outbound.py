@@ -20,7 +20,7 @@ from discovery.translate.clusters.transport import Peer, effective_tls, transpor
 from discovery.translate.endpoints.load_assignment import AssignmentKey, assignment_bytes
 from discovery.translate.locality import balances_localities
 from discovery.translate.metadata import config_path, service_metadata_bytes
-from discovery.wire.envoy import CaresDnsResolverConfig, Cluster, ConfigSource, pack, serialize
+from discovery.wire.envoy import CaresDnsResolverConfig, Cluster, ConfigSource, DnsCluster, pack, serialize
 from discovery.wire.names import outbound_cluster as cluster_name
 from discovery.wire.protowire import bytes_field, string_field
 from discovery.wire.resource import Resource, content_version
@@ -104,11 +104,17 @@ def _shape(db: Database, shape: _Shape) -> bytes:
 
 
 def _resolve_names(fields: dict[str, Any], shape: _Shape, settings: ClusterSettings) -> None:
-    fields["dns_lookup_family"] = _dns_family(shape)
-    fields["dns_refresh_rate"] = settings.dns_refresh_rate
-    fields["dns_jitter"] = timedelta(milliseconds=100)
-    fields["respect_dns_ttl"] = True
-    fields["typed_dns_resolver_config"] = _CARES
+    # The types STRICT_DNS and LOGICAL_DNS still exist, but Envoy warns of the fields that go with them.
+    del fields["type"]
+    config = DnsCluster(
+        dns_lookup_family=_dns_family(shape),
+        dns_refresh_rate=settings.dns_refresh_rate,
+        dns_jitter=timedelta(milliseconds=100),
+        respect_dns_ttl=True,
+        typed_dns_resolver_config=_CARES,
+        all_addresses_in_single_endpoint=shape.type == Resolution.DNS_ROUND_ROBIN_LB.value,
+    )
+    fields["cluster_type"] = {"name": "envoy.clusters.dns", "typed_config": pack(config)}
 
 
 def _dns_family(shape: _Shape) -> str:

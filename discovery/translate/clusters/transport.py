@@ -128,7 +128,7 @@ def _simple_context(settings: ClientTLSSettings, peer: Peer) -> bytes:
     if not settings.insecure_skip_verify:
         sans = settings.subject_alt_names or (peer.accounts if peer.service.external else ())
         common["combined_validation_context"] = {
-            "default_validation_context": {"match_subject_alt_names": exact_sans(sans)} if sans else {},
+            "default_validation_context": {"match_typed_subject_alt_names": exact_sans(sans)} if sans else {},
             "validation_context_sds_secret_config": _root(settings),
         }
     return serialize(UpstreamTlsContext(common_tls_context=common))

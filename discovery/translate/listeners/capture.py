@@ -90,8 +90,8 @@ def virtual_outbound(db: Database, view: OutboundView) -> ListenerSpec | None:
 
 
 def forward_proxy(db: Database, view: OutboundView) -> ListenerSpec | None:
-    """The listener for applications that are told to use an HTTP proxy; None unless the mesh asks for one."""
-    port = capture_ports(db, None).forward_proxy
+    """The listener for applications that are told to use an HTTP proxy; None unless proxy or mesh asks for one."""
+    port = view.http_proxy_port or capture_ports(db, None).forward_proxy
     if port <= 0:
         return None
     name = listener_name(localhost(ipv4=view.ipv4), port)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from discovery.mesh.settings import MeshTls
 from discovery.schema.mesh_config import NormalizationType
 from discovery.translate.filters.access_log import FileLog
 from discovery.translate.filters.connection_manager import ManagerOptions, connection_manager, rds
@@ -45,6 +46,7 @@ class ListenerSettings(msgspec.Struct, frozen=True, cache_hash=True, kw_only=Tru
     access_logs: tuple[FileLog, ...]
     listener_logs: bool
     trust_domains: tuple[str, ...]
+    tls: MeshTls = MeshTls()
 
 
 class ChainBuilder:
@@ -63,7 +65,7 @@ class ChainBuilder:
         if chain.match is not EVERYTHING:
             out.append(_match(chain.match))
         if chain.tls is not None:
-            out.append(_socket(chain.tls, self.settings.trust_domains))
+            out.append(_socket(chain.tls, self.settings.trust_domains, self.settings.tls))
         elif self.shape.side is Side.OUTBOUND:
             out.append(_HANDSHAKE_BYTES)
         if chain.config is not None:
@@ -106,8 +108,8 @@ class ChainBuilder:
 
 
 @lru_cache(maxsize=64)  # few differ within a mesh, and every inbound listener has them
-def _socket(server: TlsServer, trust_domains: tuple[str, ...]) -> bytes:
-    return serialize(FilterChain(transport_socket=server_socket(server, trust_domains), **_HANDSHAKE))
+def _socket(server: TlsServer, trust_domains: tuple[str, ...], mesh: MeshTls) -> bytes:
+    return serialize(FilterChain(transport_socket=server_socket(server, trust_domains, mesh), **_HANDSHAKE))
 
 
 @lru_cache(maxsize=256)  # those for HTTP are everywhere

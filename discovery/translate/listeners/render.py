@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from discovery.engine import Database, query
+from discovery.mesh.settings import mesh_tls
 from discovery.store.cells import MESH
 from discovery.translate.filters.access_log import listener_access_log, mesh_access_logs
 from discovery.translate.filters.http import Side
@@ -40,6 +41,7 @@ def listener_settings(db: Database, _: None) -> ListenerSettings:
         normalization=mesh.path_normalization.normalization,
         access_logs=mesh_access_logs(db, None),
         listener_logs=not mesh.disable_envoy_listener_log,
+        tls=mesh_tls(db, None),
         trust_domains=tuple(dict.fromkeys((mesh.trust_domain, *mesh.trust_domain_aliases, *named))),
     )
 

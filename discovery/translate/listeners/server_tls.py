@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from discovery.mesh.settings import MeshTls
 from discovery.translate.listeners.spec import TlsServer
 from discovery.translate.tls import (
     DEFAULT_CIPHERS,
@@ -11,6 +12,7 @@ from discovery.translate.tls import (
     downstream_mtls,
     exact_sans,
     file_secret_names,
+    server_params,
     tls_params,
     tls_socket,
     trust_domain_sans,
@@ -20,15 +22,21 @@ from discovery.wire.envoy import DownstreamTlsContext
 __all__ = ["server_socket"]
 
 
-def server_socket(server: TlsServer, trust_domains: tuple[str, ...]) -> dict[str, Any]:
+def server_socket(server: TlsServer, trust_domains: tuple[str, ...], mesh: MeshTls) -> dict[str, Any]:
     """The transport socket of a chain.
 
     Args:
         server: whose certificates, and whether callers must have some.
         trust_domains: identities of these are accepted as the mesh's.
+        mesh: versions and cipher suites within the mesh.
     """
     if server.mesh:
-        return downstream_mtls(alpn=server.alpn, sans=trust_domain_sans(trust_domains), files=server.certificates)
+        return downstream_mtls(
+            alpn=server.alpn,
+            sans=trust_domain_sans(trust_domains),
+            files=server.certificates,
+            params=server_params(mesh),
+        )
     return _users_own(server)
 
 
@@ -40,7 +48,7 @@ def _users_own(server: TlsServer) -> dict[str, Any]:
         "tls_certificate_sds_secret_configs": [agent_secret(certificate)],
     }
     if server.mutual:
-        sans = {"match_subject_alt_names": exact_sans(server.sans)} if server.sans else {}
+        sans = {"match_typed_subject_alt_names": exact_sans(server.sans)} if server.sans else {}
         common["combined_validation_context"] = {
             "default_validation_context": sans,
             "validation_context_sds_secret_config": agent_secret(root),

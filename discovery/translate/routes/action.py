@@ -45,7 +45,10 @@ def patience(*, retries: HTTPRetry | None, timeout: Any = None, hashed: bool = F
         timeout: of the whole request, and what gRPC clients may ask for at most; None: no limit.
         hashed: the endpoint follows from the request.
     """
-    fields: dict[str, Any] = {"timeout": timeout or {}, "max_grpc_timeout": timeout or {}}
+    fields: dict[str, Any] = {
+        "timeout": timeout or {},
+        "max_stream_duration": {"grpc_timeout_header_max": timeout or {}},
+    }
     policy = retry_policy(retries, hashed=hashed)
     if policy is not None:
         fields["retry_policy"] = policy

@@ -177,5 +177,9 @@ def catch_all_virtual_host(db: Database, key: CatchAll) -> bytes:
     if key.mode is OutboundTrafficPolicyMode.REGISTRY_ONLY:
         route["direct_response"] = {"status": 502}
     else:
-        route["route"] = {"cluster": key.cluster or PASSTHROUGH_CLUSTER, "timeout": {}, "max_grpc_timeout": {}}
+        route["route"] = {
+            "cluster": key.cluster or PASSTHROUGH_CLUSTER,
+            "timeout": {},
+            "max_stream_duration": {"grpc_timeout_header_max": {}},
+        }
     return serialize(VirtualHost(domains=ANY_HOST, routes=[route], include_request_attempt_count=True))

@@ -98,6 +98,12 @@ def test_a_listener_with_a_port_takes_services_that_have_it() -> None:
     assert (first.bind, second.port) == ("127.0.0.1", None)
 
 
+def test_a_listener_on_a_unix_socket_takes_services_of_every_port() -> None:
+    """Its port is 0, which asks nothing of services."""
+    egress = "{egress: [{bind: 'unix:///run/out.sock', port: {number: 0, protocol: HTTP, name: x}, hosts: ['*/*']}]}"
+    assert hosts(MeshDb(SERVICES + sidecar(egress)), NARROW) == ["a.example", "b.example", "c.example"]
+
+
 def test_an_imported_virtual_service_imports_its_destinations() -> None:
     """Otherwise its routes would lead nowhere."""
     mesh = MeshDb(

@@ -55,6 +55,30 @@ def test_no_gateways_means_all_sidecars() -> None:
     assert resolved(MeshDb(document("a", "hosts: [a]")), "a").gateways == ("mesh",)
 
 
+def test_the_header_names_the_labels_that_any_route_asks_for() -> None:
+    """A proxy's other labels cannot change its routes; those of TLS and TCP routes count as those of HTTP."""
+    mesh = MeshDb(
+        document(
+            "a",
+            """
+hosts: [a]
+http:
+- match: [{sourceLabels: {web: x}}]
+  route: [{destination: {host: a}}]
+tls:
+- match: [{sniHosts: [a], sourceLabels: {secure: x}}]
+  route: [{destination: {host: a}}]
+tcp:
+- match: [{sourceLabels: {plain: x}}]
+  route: [{destination: {host: a}}]
+""",
+        )
+    )
+    header = virtual_service_header(mesh.db, key("a"))
+    assert header is not None
+    assert header.source_label_keys == {"web", "secure", "plain"}
+
+
 def test_missing_object_is_none() -> None:
     """What is not there is None, not an error."""
     mesh = MeshDb()

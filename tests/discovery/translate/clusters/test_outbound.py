@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 from discovery.translate.clusters.outbound import outbound_cluster
 from discovery.wire.type_urls import CLUSTER
+from tests.kit.envoy_validate import validate
 from tests.kit.goldens import GoldenCase, canonical, golden_cases, orphans
 from tests.kit.world import World
 
@@ -21,6 +23,17 @@ def test_clusters(case: GoldenCase, update_goldens: bool) -> None:
     """What a case gives, the fixed clusters left out."""
     clusters = World(case.text()).clusters()
     case.check("clusters", canonical(c for name, c in sorted(clusters.items()) if "|" in name), update=update_goldens)
+
+
+@pytest.mark.envoy
+def test_envoy_takes_all(tmp_path: Path) -> None:
+    """A real Envoy loads every cluster of every case."""
+    taken: dict[str, Any] = {}
+    for case in CASES.glob("*.in.yaml"):
+        for name, cluster in World(case.read_text(encoding="utf-8")).clusters().items():
+            cluster.name = f"{case.name}/{name}"
+            taken[cluster.name] = cluster
+    validate(tmp_path, (), taken.values())
 
 
 def test_no_orphans() -> None:

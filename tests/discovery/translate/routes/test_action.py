@@ -55,9 +55,9 @@ def test_no_limit_unless_written() -> None:
     """Without a timeout requests may take any time, and gRPC clients may ask for any."""
     action = built(HTTPRoute(route=(to(A),)))
     assert action.HasField("timeout")
-    assert (action.timeout.seconds, action.max_grpc_timeout.seconds) == (0, 0)
+    assert (action.timeout.seconds, action.max_stream_duration.grpc_timeout_header_max.seconds) == (0, 0)
     action = built(HTTPRoute(route=(to(A),), timeout=timedelta(seconds=3)))
-    assert (action.timeout.seconds, action.max_grpc_timeout.seconds) == (3, 3)
+    assert (action.timeout.seconds, action.max_stream_duration.grpc_timeout_header_max.seconds) == (3, 3)
     assert action.retry_policy.num_retries.value == 2
 
 
