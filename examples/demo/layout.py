@@ -179,6 +179,8 @@ def agent_environment(
         "statusPort": ports.status,
         "proxyAdminPort": ports.admin,
         "terminationDrainDuration": "0s",
+        # By default Envoy counts this for listeners and clusters only; the demo looks at all types.
+        "proxyStatsMatcher": {"inclusionSuffixes": ["update_rejected"]},
     }
     return {
         "POD_NAME": workload.name,
