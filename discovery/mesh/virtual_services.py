@@ -144,7 +144,10 @@ def virtual_service_header(db: Database, key: ObjectKey) -> VirtualServiceHeader
         has_http=bool(resolved.http),
         conditions=conditions(resolved.http),
         layer4_label_keys=frozenset(
-            key for route in (*resolved.tls, *resolved.tcp) for match in route.match for key in match.source_labels
+            key
+            for matches in (*(route.match for route in resolved.tls), *(route.match for route in resolved.tcp))
+            for match in matches
+            for key in match.source_labels
         ),
     )
 

@@ -87,6 +87,7 @@ def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool) -> ProxyKey:
         http10=metadata.http10,
         idle_timeout=metadata.idle_timeout,
         unprivileged=metadata.unprivileged_pod,
+        http_proxy_port=_port(metadata.http_proxy_port),
         static_ports=frozenset({metadata.envoy_status_port, metadata.envoy_prometheus_port} - {0}),
         client_certificates=(
             metadata.tls_client_cert_chain,
@@ -99,6 +100,11 @@ def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool) -> ProxyKey:
             metadata.tls_server_root_cert,
         ),
     )
+
+
+def _port(text: str) -> int:
+    """A port written as text; 0 where it is none."""
+    return int(text) if text.isdecimal() and int(text) < 65536 else 0
 
 
 def _namespace(node_id: NodeId, metadata: Metadata) -> str:

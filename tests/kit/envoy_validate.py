@@ -78,7 +78,8 @@ def validate(
         folder: where to write the bootstrap, a test's `tmp_path`.
 
     Raises:
-        AssertionError: Envoy rejects it, or warns of fields that it will drop; with what Envoy says, and the file to try again with.
+        AssertionError: Envoy rejects it, or warns of fields that it will drop; with what Envoy says, and the file to
+            try again with.
     """
     path = folder / "bootstrap.json"
     path.write_text(json.dumps(bootstrap(listeners, clusters, routes), indent=1), encoding="utf-8")

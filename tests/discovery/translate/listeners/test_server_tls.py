@@ -39,7 +39,7 @@ def test_own_certificates_come_from_files() -> None:
 
 
 def test_the_mesh_narrows_what_servers_accept() -> None:
-    """Names that Envoy does not know are left out: it would refuse the listener; if none is left the usual ones stay."""
+    """Names that Envoy does not know are left out, it would refuse the listener; none left: the usual ones stay."""
     mesh = MeshTls(only_tls13=True, ciphers=("AES128-GCM-SHA256", "no-such"), curves=("P-256", "no-such"))
     params = _context(TlsServer(), mesh).common_tls_context.tls_params
     assert params.TlsProtocol.Name(params.tls_minimum_protocol_version) == "TLSv1_3"
