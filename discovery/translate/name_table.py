@@ -1,7 +1,7 @@
 """The name table (NDS): what the DNS proxy of an agent answers by itself.
 
-Facts are found service by service, so that only what changed is written anew; endpoints are read of those services
-alone whose names stand for their endpoints (headless ones), hence an endpoint of any other service changes nothing here.
+Facts are found service by service, so that only what changed is written anew. Endpoints are read only of services whose
+names stand for their endpoints (headless ones), hence an endpoint of any other service changes nothing here.
 """
 
 from __future__ import annotations
