@@ -143,13 +143,14 @@ def virtual_service_header(db: Database, key: ObjectKey) -> VirtualServiceHeader
         destinations=tuple(sorted(set(_destinations(resolved)))),
         has_http=bool(resolved.http),
         conditions=conditions(resolved.http),
-        layer4_label_keys=frozenset(
-            key
-            for matches in (*(route.match for route in resolved.tls), *(route.match for route in resolved.tcp))
-            for match in matches
-            for key in match.source_labels
-        ),
+        layer4_label_keys=_layer4_label_keys(resolved),
     )
+
+
+def _layer4_label_keys(resolved: ResolvedVirtualService) -> frozenset[str]:
+    tls = (match.source_labels for route in resolved.tls for match in route.match)
+    tcp = (match.source_labels for route in resolved.tcp for match in route.match)
+    return frozenset[str]().union(*tls, *tcp)
 
 
 def _destinations(resolved: ResolvedVirtualService) -> Iterable[str]:
