@@ -28,7 +28,9 @@ def routes_table(routes: Iterable[dict[str, Any]], *, prefix: str = "") -> str:
 
 def _rows(route: dict[str, Any], prefix: str) -> Iterator[tuple[str, ...]]:
     for host in route.get("virtualHosts", ()):
-        head = (prefix + route.get("name", ""), host.get("name", ""), describe_domains(host.get("domains", ())))
+        name = route.get("name", "")
+        bare = host.get("name", "").removeprefix(f"{name}/")  # as VHDS names it
+        head = (prefix + name, bare, describe_domains(host.get("domains", ())))
         for rule in host.get("routes", ()):
             if rule.get("route", {}).get("cluster") != "PassthroughCluster":
                 yield (*head, describe_match(rule.get("match", {})), managed_by(rule))
