@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.schema.duration import parse_duration, render_duration
+from discovery.schema.duration import parse_duration
+from discovery.wire.durations import format_duration
 
 
 @pytest.mark.parametrize(
@@ -30,4 +31,4 @@ def test_anything_else_is_refused(text: str) -> None:
 @given(st.timedeltas(timedelta(days=-9999), timedelta(days=9999)))
 def test_rendering_is_read_back(value: timedelta) -> None:
     """The proto form of a duration means that duration."""
-    assert parse_duration(render_duration(value)) == value
+    assert parse_duration(format_duration(value.total_seconds())) == value
