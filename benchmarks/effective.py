@@ -77,9 +77,8 @@ class Probe:
                 await stream[1].wait_closed()
 
 
-async def _until(probe: Probe, wanted: str) -> float:
-    """Seconds from now until a request is redirected to ``wanted``."""
-    started_at = time.monotonic()
+async def _until(probe: Probe, wanted: str, *, started_at: float) -> float:
+    """Seconds from the start until a request is redirected to ``wanted``."""
     while time.monotonic() - started_at < _GIVE_UP_S:
         if wanted in await probe.location():
             return time.monotonic() - started_at
@@ -89,7 +88,7 @@ async def _until(probe: Probe, wanted: str) -> float:
 
 async def _first(probe: Probe, wanted: str) -> None:
     """Until Envoy has the first edition; what went wrong before that does not count."""
-    await _until(probe, wanted)
+    await _until(probe, wanted, started_at=time.monotonic())
     probe.failures.clear()
     probe.requests = 0
 
@@ -131,8 +130,9 @@ async def _edit(directory: MeshDirectory, probe: Probe, first: int) -> list[floa
     """Times of a series of edits, each made when the one before is in force."""
     times = []
     for edition in range(first, first + _EDITS):
+        started_at = time.monotonic()
         directory.redirect_probe(edition)
-        times.append(await _until(probe, f"edition-{edition}."))
+        times.append(await _until(probe, f"edition-{edition}.", started_at=started_at))
         await asyncio.sleep(_APART_S)
     return times
 
