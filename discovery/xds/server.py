@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from itertools import count
 from types import TracebackType
@@ -13,47 +13,35 @@ import grpc
 import grpc.aio
 import msgspec
 
-from discovery.auth.caller import Caller, CallerKind, Credentials, Listener, authorize_node
-from discovery.auth.errors import ForbiddenError, UnauthenticatedError
+from discovery.auth.caller import Listener
 from discovery.engine import Database
 from discovery.runtime.clock import Clock
 from discovery.runtime.logs import get_logger
 from discovery.runtime.readiness import Readiness
 from discovery.store.state import StoreCommit
 from discovery.translate.tables import Generators
-from discovery.wire.envoy import Node
-from discovery.wire.node import NodeError, NodeType
 from discovery.wire.type_urls import HEALTH_INFORMATION, SECRET, VIRTUAL_HOST, short_name
-from discovery.xds.admission import Admission, ByteBudget, QueueFullError
+from discovery.xds.admission import ByteBudget
 from discovery.xds.connection import Connection, Context, StreamEndedError, Wiring
 from discovery.xds.connections import Connections
 from discovery.xds.delta import Delta
 from discovery.xds.metrics import XdsMetrics
-from discovery.xds.node_key import NodeFacts, proxy_key, read_node
+from discovery.xds.node_key import proxy_key
 from discovery.xds.pusher import Pusher
+from discovery.xds.reception import Admitted, Authenticator, Reception
 from discovery.xds.rejections import Rejection
-from discovery.xds.request import Request, RequestError
 from discovery.xds.session import Session
 from discovery.xds.sotw import StateOfTheWorld
 from discovery.xds.variant import Variant
 from discovery.xds.world import Expired, Fact, Limits, Rejected, Unserved, World
 
-__all__ = ["SERVICE", "AdsServer", "AdsSettings", "HealthHook"]
+__all__ = ["SERVICE", "AdsServer", "AdsSettings", "Authenticator", "HealthHook"]
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-_FIRST_REQUEST_S: Final = 30.0  # how long a new stream may take to say who it is
-_SETTLE_S: Final = 1.0  # how long a new stream keeps its place in the set-up while it does not acknowledge anything
+_SETTLE_S: Final = 0.25  # how long a new stream keeps its place in the set-up while it does not acknowledge anything
 _SWEEP_S: Final = 5.0
 _IDLE_S: Final = 30.0  # quiet time after which memory that nobody needs is given back
 _UNKNOWN_KEPT: Final = 64
-_DEAD_TYPES: Final = frozenset({NodeType.ZTUNNEL})  # proxies that need what we do not serve
-
-
-class Authenticator(Protocol):
-    """Says who is calling."""
-
-    async def authenticate(self, credentials: Credentials) -> Caller:
-        """The caller. Raises: UnauthenticatedError."""
 
 
 class HealthHook(Protocol):
@@ -106,8 +94,6 @@ class AdsServer:
         self._settings = settings or AdsSettings()
         self._db = db
         self._clock = clock
-        self._readiness = readiness
-        self._authenticator = authenticator
         self._metrics = metrics or XdsMetrics()
         self._health = health
         self._world = World.of(db, generators, self._settings.limits)
@@ -118,7 +104,7 @@ class AdsServer:
             quiet_s=self._settings.debounce_quiet_s,
             max_s=self._settings.debounce_max_s,
         )
-        self._admission = Admission(places=self._settings.places)
+        self._reception = Reception(readiness, authenticator, places=self._settings.places)
         self._budget = ByteBudget(limit=self._settings.large_bytes)
         self._numbers = count(1)
         self._unknown: set[str] = set()
@@ -139,10 +125,14 @@ class AdsServer:
         self._pusher.close()
 
     async def run(self) -> None:
-        """Push changes and look after streams until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._pusher.run(), name="xds pusher")
-            group.create_task(self._sweep(), name="xds sweep")
+        """Push changes and look after streams until cancelled; then end the streams, so that clients go elsewhere."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pusher.run(), name="xds pusher")
+                group.create_task(self._sweep(), name="xds sweep")
+        finally:
+            for connection in self.connections.living():
+                connection.end(grpc.StatusCode.UNAVAILABLE, "the server is shutting down")
 
     def on_commit(self, done: StoreCommit) -> None:
         """Take a commit of the store; to be subscribed to it."""
@@ -192,86 +182,44 @@ class AdsServer:
             await _abort(context, StreamEndedError(grpc.StatusCode.INTERNAL, "internal error"))
 
     async def _serve(self, via: Listener, variant: Variant, context: Context) -> None:
-        if not self._readiness.ready:
-            raise StreamEndedError(
-                grpc.StatusCode.UNAVAILABLE, f"not ready: {', '.join(self._readiness.reasons)}; try again"
-            )
-        try:
-            await self._admission.enter()
-        except QueueFullError as error:
-            raise StreamEndedError(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)) from error
-        place = _Place(self._admission)
-        try:
-            credentials = Credentials.read(via, context.peer(), context.invocation_metadata() or ())
-            caller = await self._authenticate(credentials)
-            request, node = await _first_request(variant, context)
-            connection = self._connect(variant, context, node, caller, credentials, place.leave)
-            del node  # it keeps alive the whole message that it is a part of
-        except BaseException:
-            place.leave()
-            raise
+        admitted = await self._reception.admit(via, variant, context)
+        place = admitted.place
         patience = asyncio.get_running_loop().call_later(_SETTLE_S, place.leave)
         try:
-            connection.receive(request)
-            del request
-            await connection.serve()
+            connection = self._connect(variant, context, admitted)
+            try:
+                connection.receive(admitted.request)
+                del admitted  # the request may be large, and the stream may last for weeks
+                await connection.serve()
+            finally:
+                self._disconnect(connection)
         finally:
             patience.cancel()
             place.leave()
-            self._disconnect(connection)
 
-    async def _authenticate(self, credentials: Credentials) -> Caller | None:
-        """The caller; None where nobody is asked."""
-        if credentials.via is Listener.PLAINTEXT or self._authenticator is None:
-            return None
-        try:
-            return await self._authenticator.authenticate(credentials)
-        except UnauthenticatedError as refusal:
-            self._log.warning("caller refused", peer=credentials.peer, reason=str(refusal))
-            raise StreamEndedError(grpc.StatusCode.UNAUTHENTICATED, "authentication failure") from refusal
-
-    def _connect(
-        self,
-        variant: Variant,
-        context: Context,
-        node: Node,
-        caller: Caller | None,
-        credentials: Credentials,
-        settled: Callable[[], None],
-    ) -> Connection:
-        try:
-            facts = read_node(node)
-        except NodeError as error:
-            raise StreamEndedError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
-        if facts.id.type in _DEAD_TYPES:
-            raise StreamEndedError(grpc.StatusCode.INVALID_ARGUMENT, f"proxies of type {facts.id.type} are not served")
-        identity = self._authorize(caller, facts)
+    def _connect(self, variant: Variant, context: Context, admitted: Admitted) -> Connection:
         delta = isinstance(variant, Delta)
         refused = frozenset() if delta else frozenset({VIRTUAL_HOST})
-        if not identity:
+        if not admitted.identity:
             refused |= {SECRET}  # secrets go only to those who are known
-        key = proxy_key(facts, delta=delta, vhds=self._settings.vhds)
+        key = proxy_key(admitted.node, delta=delta, vhds=self._settings.vhds)
         session = Session(self._world, key, variant, number=next(self._numbers), refused=refused)
         wiring = Wiring(
-            clock=self._clock, metrics=self._metrics, budget=self._budget, report=self._report, settled=settled
+            clock=self._clock,
+            metrics=self._metrics,
+            budget=self._budget,
+            report=self._report,
+            settled=admitted.place.leave,
         )
-        connection = Connection(session, facts, context, wiring, address=credentials.peer, identity=identity)
+        connection = Connection(
+            session, admitted.node, context, wiring, address=admitted.address, identity=admitted.identity
+        )
         self.connections.add(connection)
         self._pusher.add(connection)
-        self._metrics.connections.inc(facts.metadata.istio_version)
+        self._metrics.connections.inc(admitted.node.metadata.istio_version)
         self._metrics.triggers.inc("proxyrequest")
         self._log.info("proxy connected", proxy=connection.id, peer=connection.address, delta=delta)
         return connection
-
-    def _authorize(self, caller: Caller | None, facts: NodeFacts) -> str:
-        if caller is None or caller.kind is CallerKind.ANONYMOUS:
-            return ""
-        try:
-            identity = authorize_node(caller, namespace=facts.namespace, service_account=facts.metadata.service_account)
-        except ForbiddenError as refusal:
-            self._log.warning("proxy refused", proxy=facts.id.name, reason=str(refusal))
-            raise StreamEndedError(grpc.StatusCode.PERMISSION_DENIED, "the caller is not this node") from refusal
-        return str(identity or "")
 
     def _disconnect(self, connection: Connection) -> None:
         self._pusher.discard(connection)
@@ -312,44 +260,6 @@ class AdsServer:
             kind = short_name(table.key.type_url)
             found.update((f"{kind} {name}", error) for name, error in table.failures.items())
         return found
-
-
-class _Place:
-    """A place in the set-up, given back once."""
-
-    def __init__(self, admission: Admission) -> None:
-        self._admission: Admission | None = admission
-
-    def leave(self) -> None:
-        """Give it back, unless that was done."""
-        admission, self._admission = self._admission, None
-        if admission is not None:
-            admission.leave()
-
-
-async def _first_request(variant: Variant, context: Context) -> tuple[Request, Node]:
-    """The first request that opens a subscription; a report of health before it is dropped."""
-    try:
-        async with asyncio.timeout(_FIRST_REQUEST_S):
-            while True:
-                raw = await context.read()
-                if not isinstance(raw, bytes):
-                    raise StreamEndedError(grpc.StatusCode.CANCELLED, "the client said nothing")
-                request, node = _parsed(variant, raw)
-                if request.type_url != HEALTH_INFORMATION:
-                    break
-    except TimeoutError:
-        raise StreamEndedError(grpc.StatusCode.DEADLINE_EXCEEDED, "no first request in time") from None
-    if not node.id:
-        raise StreamEndedError(grpc.StatusCode.INVALID_ARGUMENT, "missing node information")
-    return request, node
-
-
-def _parsed(variant: Variant, raw: bytes) -> tuple[Request, Node]:
-    try:
-        return variant.parse(raw)
-    except RequestError as error:
-        raise StreamEndedError(grpc.StatusCode.INVALID_ARGUMENT, str(error)) from error
 
 
 async def _abort(context: Context, ended: StreamEndedError) -> NoReturn:

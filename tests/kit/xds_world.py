@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from discovery.engine import Commit, Database, Input, Query, query
 from discovery.mesh.proxy import InboundView, OutboundView, ProxyKey, ProxyView, ScopeKey
@@ -66,7 +66,16 @@ def viewed(db: Database, key: ProxyKey) -> ProxyView:
 
 
 class HandMade:
-    """Generators: clusters and listeners come from two tables (``<scope>`` and ``<scope>.in``), the rest from one."""
+    """Generators: clusters and listeners come from two tables (``<scope>`` and ``<scope>.in``), the rest from one.
+
+    Args:
+        empty: the bytes of the assignment that stands in for one that is not there, by name and scope.
+    """
+
+    def __init__(
+        self, empty: Callable[[str, str], bytes] = lambda name, scope: f"{name}=empty {scope}".encode()
+    ) -> None:
+        self._empty = empty
 
     @property
     def view(self) -> Query[ProxyKey, ProxyView]:
@@ -89,7 +98,7 @@ class HandMade:
     def fallback(self, db: Database, type_url: str, view: ProxyView, name: str) -> Resource | None:
         """An assignment without endpoints."""
         del db
-        value = f"{name}=empty {view.outbound.scope.namespace}".encode()
+        value = self._empty(name, view.outbound.scope.namespace)
         return Resource(name, content_version(value), type_url, value) if type_url == ENDPOINT else None
 
 

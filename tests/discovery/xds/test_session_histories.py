@@ -122,7 +122,7 @@ class Histories(RuleBasedStateMachine):
     def write(self) -> None:
         send = self.session.next_send(self.now)
         if send is not None:
-            self.wire.append(send.data)
+            self.wire.append(send.data())
 
     @rule()
     def deliver(self) -> None:
@@ -162,7 +162,7 @@ class Histories(RuleBasedStateMachine):
             self.now += 1.0
             send = self.session.next_send(self.now)
             if send is not None:
-                self.wire.append(send.data)
+                self.wire.append(send.data())
             elif not self.wire:
                 if self.session.wake_at is None:
                     return
