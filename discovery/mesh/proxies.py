@@ -13,6 +13,7 @@ from discovery.mesh.destination_rules import rule_label_keys
 from discovery.mesh.peer_authentication import policy_label_keys, root_namespace
 from discovery.mesh.proxy import InboundTarget, InboundView, Labels, OutboundView, ProxyKey, ProxyView, ScopeKey
 from discovery.mesh.scope import egress_listeners, ingress_listeners
+from discovery.mesh.telemetry import telemetry_label_keys
 from discovery.mesh.virtual_services import virtual_service_header
 from discovery.mesh.workloads import targets_at, workload_at
 from discovery.schema.meta import Kind, ObjectKey, age_order
@@ -71,6 +72,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
     sidecar = sidecar_for(db, proxy.namespace, labels) if is_sidecar else None
     scope = ScopeKey(proxy.namespace, sidecar, gateway=not is_sidecar)
     versions = {ip_address(ip).version for ip in proxy.ips}
+    telemetry_labels = _only(labels, telemetry_label_keys(db, proxy.namespace))
     ipv4, ipv6 = 4 in versions or not versions, 6 in versions
     outbound = OutboundView(
         scope=scope,
@@ -93,6 +95,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         client_certificates=proxy.client_certificates,
         route_labels=_only(labels, route_label_keys(db, scope)),
         rule_labels=_only(labels, rule_label_keys(db, proxy.namespace)),
+        telemetry_labels=telemetry_labels,
     )
     inbound = InboundView(
         scope=scope,
@@ -101,6 +104,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         targets=_targets(db, proxy),
         policy_labels=_only(labels, policy_label_keys(db, proxy.namespace)),
         interception=proxy.interception,
+        telemetry_labels=telemetry_labels,
         address=proxy.ips[0] if proxy.ips and ingress_listeners(db, scope) else "",
         ipv4=ipv4,
         ipv6=ipv6,

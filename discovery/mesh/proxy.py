@@ -76,6 +76,7 @@ class OutboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     client_certificates: tuple[str, str, str] = ("", "", "")
     route_labels: Labels = ()  # the proxy's labels, only those that VirtualServices of the scope select by
     rule_labels: Labels = ()  # likewise, those that DestinationRules of its namespace select by
+    telemetry_labels: Labels = ()  # likewise, those that Telemetry of its namespace selects by
 
 
 class InboundTarget(NamedTuple):
@@ -95,6 +96,7 @@ class InboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     targets: tuple[InboundTarget, ...]  # oldest service first
     policy_labels: Labels  # the workload's labels, for workload-selecting policies
     interception: InterceptionMode
+    telemetry_labels: Labels = ()  # likewise, for Telemetry
     address: str = ""  # the workload's own, only where a Sidecar spells out ingress listeners (they bind it)
     ipv4: bool = True
     ipv6: bool = False

@@ -19,6 +19,7 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter as CelFilter
 from envoy.extensions.clusters.dns.v3.dns_cluster_pb2 import DnsCluster
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy as RouteCorsPolicy
@@ -60,6 +61,7 @@ from udpa.type.v1.typed_struct_pb2 import TypedStruct
 __all__ = [
     "AnyMessage",
     "CaresDnsResolverConfig",
+    "CelFilter",
     "Cluster",
     "ClusterLoadAssignment",
     "ConfigSource",

@@ -13,14 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
-from discovery.engine import Database, query
-from discovery.schema.extension_providers import EnvoyFileAccessLogProvider
-from discovery.schema.mesh_config import AccessLogEncoding, MeshConfig
-from discovery.store.cells import MESH
 from discovery.translate.metadata import struct
-from discovery.wire.envoy import FileAccessLog, pack
+from discovery.wire.envoy import CelFilter, FileAccessLog, pack
 
-__all__ = ["DEFAULT_FIELDS", "DEFAULT_LINE", "FileLog", "access_log", "listener_access_log", "mesh_access_logs"]
+__all__ = ["DEFAULT_FIELDS", "DEFAULT_LINE", "FileLog", "access_log", "listener_access_log"]
 
 _FIELDS: Final = (  # in the order of the text line; quoted ones may hold blanks
     ("start_time", "[%START_TIME%]"),
@@ -64,59 +60,39 @@ class FileLog(msgspec.Struct, frozen=True, cache_hash=True):
     path: str
     line: str = DEFAULT_LINE
     fields: str = ""
-
-
-@query
-def mesh_access_logs(db: Database, _: None) -> tuple[FileLog, ...]:
-    """The logs that the mesh configuration asks of every listener: its file, and default providers that are files."""
-    mesh = MESH(db, None)
-    logs = [_own(mesh)] if mesh.access_log_file else []
-    providers = {provider.name: provider.envoy_file_access_log for provider in mesh.extension_providers}
-    named = (providers.get(name) for name in mesh.default_providers.access_logging)
-    return tuple(dict.fromkeys((*logs, *(_provided(provider) for provider in named if provider is not None))))
-
-
-def _own(mesh: MeshConfig) -> FileLog:
-    if mesh.access_log_encoding is AccessLogEncoding.TEXT:
-        return FileLog(mesh.access_log_file, _line(mesh.access_log_format))
-    return FileLog(mesh.access_log_file, fields=_json_object(mesh.access_log_format))
-
-
-def _provided(provider: EnvoyFileAccessLogProvider) -> FileLog:
-    form = provider.log_format
-    if form is not None and form.labels is not None:
-        fields = form.labels or DEFAULT_FIELDS
-        return FileLog(provider.path, fields=msgspec.json.encode(fields, order="sorted").decode())
-    return FileLog(provider.path, _line(form.text or "" if form is not None else ""))
-
-
-def _line(text: str) -> str:
-    text = text or DEFAULT_LINE
-    return text if text.endswith("\n") else text + "\n"
-
-
-def _json_object(text: str) -> str:
-    """The format if it is a JSON object, else the default one: a typing error must not take all listeners away."""
-    try:
-        msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return msgspec.json.encode(DEFAULT_FIELDS, order="sorted").decode()
-    return text
+    expression: str = ""  # CEL; what it rejects is not logged
+    omit_empty: bool = False  # leave out what has no value, instead of writing "-" or null
 
 
 @lru_cache(maxsize=32)  # the same few logs stand in every chain of every listener
 def access_log(log: FileLog) -> dict[str, Any]:
     """The keyword form of ``accesslog.v3.AccessLog``; a constant, do not change it."""
+    form: dict[str, Any] = {"omit_empty_values": log.omit_empty}
     if log.fields:
-        form: dict[str, Any] = {"json_format": struct(msgspec.json.decode(log.fields))}
+        form["json_format"] = struct(msgspec.json.decode(log.fields))
     else:
-        form = {"text_format_source": {"inline_string": log.line}}
-    return {
+        form["text_format_source"] = {"inline_string": log.line}
+    built: dict[str, Any] = {
         "name": "envoy.access_loggers.file",
         "typed_config": pack(FileAccessLog(path=log.path, log_format=form)),
     }
+    if log.expression:
+        built["filter"] = _accepted_by(log.expression)
+    return built
 
 
 def listener_access_log(log: FileLog) -> dict[str, Any]:
     """The same for a listener: only connections that no filter chain took, the others log for themselves."""
-    return access_log(log) | {"filter": {"response_flag_filter": {"flags": ["NR"]}}}
+    unserved: dict[str, Any] = {"response_flag_filter": {"flags": ["NR"]}}
+    if log.expression:
+        unserved = {"and_filter": {"filters": [unserved, _accepted_by(log.expression)]}}
+    return access_log(log) | {"filter": unserved}
+
+
+def _accepted_by(expression: str) -> dict[str, Any]:
+    return {
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": pack(CelFilter(expression=expression)),
+        }
+    }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from discovery.engine import Database, query
 from discovery.mesh.proxy import InboundView, OutboundView
+from discovery.mesh.telemetry import LoggedWorkload
+from discovery.schema.telemetry import WorkloadMode
+from discovery.translate.filters.workload_logs import workload_access_logs
 from discovery.translate.listeners.conflicts import Conflict
 from discovery.translate.listeners.inbound import inbound_specs
 from discovery.translate.listeners.inbound_ports import InboundConflict, inbound_ports
 from discovery.translate.listeners.outbound import outbound_selection
-from discovery.translate.listeners.render import listener
+from discovery.translate.listeners.render import ListenerKey, listener
 from discovery.translate.tables import Index, ResourceRef
 
 __all__ = ["inbound_conflicts", "inbound_listener_index", "outbound_conflicts", "outbound_listener_index"]
@@ -17,13 +20,16 @@ __all__ = ["inbound_conflicts", "inbound_listener_index", "outbound_conflicts", 
 @query
 def outbound_listener_index(db: Database, view: OutboundView) -> Index:
     """Outbound listeners: per port or address, HTTP proxy, capture."""
-    return {spec.name: ResourceRef(listener, spec) for spec in outbound_selection(db, view).listeners}
+    logs = workload_access_logs(db, LoggedWorkload(view.scope.namespace, view.telemetry_labels, WorkloadMode.CLIENT))
+    selected = outbound_selection(db, view).listeners
+    return {spec.name: ResourceRef(listener, ListenerKey(spec, logs)) for spec in selected}
 
 
 @query
 def inbound_listener_index(db: Database, view: InboundView) -> Index:
     """Inbound listeners: capture, then those that bind."""
-    return {spec.name: ResourceRef(listener, spec) for spec in inbound_specs(db, view)}
+    logs = workload_access_logs(db, LoggedWorkload(view.namespace, view.telemetry_labels, WorkloadMode.SERVER))
+    return {spec.name: ResourceRef(listener, ListenerKey(spec, logs)) for spec in inbound_specs(db, view)}
 
 
 @query

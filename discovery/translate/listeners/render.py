@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from discovery.engine import Database, query
 from discovery.mesh.settings import mesh_tls
 from discovery.store.cells import MESH
-from discovery.translate.filters.access_log import listener_access_log, mesh_access_logs
+from discovery.translate.filters.access_log import FileLog, listener_access_log
 from discovery.translate.filters.http import Side
 from discovery.translate.filters.inspectors import ORIGINAL_DST, http_inspector, original_src, tls_inspector
+from discovery.translate.filters.workload_logs import mesh_access_logs
 from discovery.translate.listeners.binding import UNIX
 from discovery.translate.listeners.filter_chain import ChainBuilder, ListenerSettings
 from discovery.translate.listeners.spec import ListenerShape, ListenerSpec
@@ -20,7 +21,7 @@ from discovery.wire.protowire import bytes_field, string_field, uint_field
 from discovery.wire.resource import Resource, content_version
 from discovery.wire.type_urls import LISTENER
 
-__all__ = ["build_listener", "listener", "listener_settings"]
+__all__ = ["ListenerKey", "build_listener", "listener", "listener_settings"]
 
 _CAPTURE_MARK: Final = 1337  # on packets that the proxy sends for the application (TPROXY)
 
@@ -31,15 +32,22 @@ _SOCKET_ADDRESS, _PIPE, _PIPE_PATH = 1, 2, 1
 _SOCKET_IP, _SOCKET_PORT = 2, 3
 
 
+class ListenerKey(NamedTuple):
+    """All that a listener's bytes depend on besides the mesh configuration."""
+
+    spec: ListenerSpec
+    access_logs: tuple[FileLog, ...] | None = None  # None: what the mesh asks of every workload
+
+
 @query
-def listener_settings(db: Database, _: None) -> ListenerSettings:
-    """Read them once, so that other changes of the mesh configuration do not reach listeners."""
+def listener_settings(db: Database, access_logs: tuple[FileLog, ...] | None) -> ListenerSettings:
+    """Settings of the mesh, read once for each set of logs: other changes of the mesh do not reach listeners."""
     mesh = MESH(db, None)
     named = (domain for authority in mesh.ca_certificates for domain in authority.trust_domains)
     return ListenerSettings(
         detection_timeout=mesh.protocol_detection_timeout,
         normalization=mesh.path_normalization.normalization,
-        access_logs=mesh_access_logs(db, None),
+        access_logs=mesh_access_logs(db, None) if access_logs is None else access_logs,
         listener_logs=not mesh.disable_envoy_listener_log,
         tls=mesh_tls(db, None),
         trust_domains=tuple(dict.fromkeys((mesh.trust_domain, *mesh.trust_domain_aliases, *named))),
@@ -47,10 +55,10 @@ def listener_settings(db: Database, _: None) -> ListenerSettings:
 
 
 @query
-def listener(db: Database, spec: ListenerSpec) -> Resource:
+def listener(db: Database, key: ListenerKey) -> Resource:
     """The listener as it goes on the wire."""
-    value = build_listener(spec, listener_settings(db, None))
-    return Resource(spec.name, content_version(value), LISTENER, value)
+    value = build_listener(key.spec, listener_settings(db, key.access_logs))
+    return Resource(key.spec.name, content_version(value), LISTENER, value)
 
 
 def build_listener(spec: ListenerSpec, settings: ListenerSettings) -> bytes:

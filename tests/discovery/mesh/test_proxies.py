@@ -114,3 +114,17 @@ def test_an_endpoint_change_elsewhere_runs_no_view() -> None:
     )
     proxy_view(world.db, PROXY)
     assert world.db.runs_by_query["proxy_view"] == runs
+
+
+def test_labels_enter_only_where_telemetry_selects_by_them() -> None:
+    """Proxies that differ in other labels share every listener."""
+    world = World("""
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: logs, namespace: shop}
+spec: {selector: {matchLabels: {app: reviews}}, accessLogging: [{disabled: true}]}
+""")
+    view = proxy_view(world.db, msgspec.structs.replace(PROXY, labels=(("app", "reviews"), ("version", "v1"))))
+    assert view.outbound.telemetry_labels == view.inbound.telemetry_labels == (("app", "reviews"),)
+    elsewhere = proxy_view(world.db, msgspec.structs.replace(PROXY, namespace="elsewhere"))
+    assert elsewhere.outbound.telemetry_labels == ()

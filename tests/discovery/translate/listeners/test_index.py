@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from discovery.translate.listeners.outbound import outbound_selection
+from discovery.translate.listeners.render import listener
 from discovery.wire.type_urls import LISTENER
 from tests.kit.envoy_types import unpack
 from tests.kit.envoy_validate import inline_routes, validate
@@ -110,3 +112,28 @@ spec:
   ports: [{{number: {port}, name: http, protocol: HTTP}}]
   endpoints: [{{address: {endpoint}}}]
 """
+
+
+ACCESS_LOGS = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: logs, namespace: %s}
+spec: {accessLogging: [{providers: [{name: envoy}]}]}
+"""
+
+
+def test_telemetry_of_another_namespace_renders_nothing() -> None:
+    """A Telemetry object is read by the workloads that it is about; selection is not touched even by their own."""
+    case = GoldenCase("http-hosts-share-a-port", CASES)
+    world, _ = _world(case)
+    before = world.rendered(LISTENER)
+    runs = dict(world.db.runs_by_query)
+    world.load([yaml.safe_load(ACCESS_LOGS % "elsewhere")])
+    assert world.rendered(LISTENER) == before
+    assert dict(world.db.runs_by_query) == runs
+    world.load([yaml.safe_load(ACCESS_LOGS % world.proxy.namespace)])
+    after = world.rendered(LISTENER)
+    assert all(after[name] != before[name] for name in before)
+    again = world.db.runs_by_query
+    assert again[outbound_selection.name] == runs[outbound_selection.name]
+    assert again[listener.name] == 2 * runs[listener.name]
