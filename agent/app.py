@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Final, Self
 
 import msgspec
-from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agent.bootstrap.addresses import instance_ips
 from agent.bootstrap.json_forms import split_address
@@ -26,12 +25,16 @@ from agent.envoy.supervisor import EnvoySupervisor
 from agent.host import list_interfaces, resolve_udp, socket_answers
 from agent.identity import build_identity
 from agent.launch import Host, Launch, Paths, plan_launch
+from agent.metrics import Registry
+from agent.process_metrics import ProcessMetrics
 from agent.settings import Settings, process_environ
 from agent.status.metrics import StatusMetrics
 from agent.status.readiness import EnvoyConfigured, EnvoyLive, Gate
 from agent.status.scrape import Scrape
 from agent.status.server import StatusRoutes
 from agent.upstreams import xds_upstream
+from agent.x509.client import X509
+from agent.x509.process import X509Process
 from agent.xds_proxy.metrics import RelayMetrics
 from agent.xds_proxy.server import XdsProxy, XdsProxyOptions
 from discovery.runtime.clock import Clock
@@ -40,7 +43,6 @@ from discovery.runtime.files import write_atomically
 from discovery.runtime.http import HttpServer
 from discovery.runtime.http_client import TcpTarget
 from discovery.runtime.logs import get_logger
-from discovery.runtime.metrics import render_metrics
 from discovery.runtime.process import Process, ProcessSpec
 from discovery.runtime.supervise import Service, run_all
 from discovery.wire.node import NodeType
@@ -208,9 +210,13 @@ def _services(
     settings: Settings, host: Host, launch: Launch, envoy: EnvoySupervisor, *, clock: Clock, started_at: float
 ) -> Sequence[Service]:
     """All parts in the order of their start."""
-    registry = CollectorRegistry()
-    ProcessCollector(namespace="istio_agent", registry=registry)
-    identity = build_identity(settings, launch.paths, foreign_sds=host.foreign_sds, clock=clock, registry=registry)
+    registry = Registry()
+    registry.register(ProcessMetrics("istio_agent_process"))
+    worker = X509Process()
+    x509 = X509(worker.exchange)
+    identity = build_identity(
+        settings, launch.paths, foreign_sds=host.foreign_sds, x509=x509, clock=clock, registry=registry
+    )
     relay = XdsProxy(
         XdsProxyOptions(
             socket=Path(launch.paths.xds_socket),
@@ -218,10 +224,11 @@ def _services(
             max_streams=settings.env.max_streams,
             max_request_bytes=settings.env.max_request_bytes,
         ),
+        x509=x509,
         clock=clock,
         metrics=RelayMetrics(registry),
     )
-    services: list[Service] = [identity.secrets, identity.server, relay, envoy]
+    services: list[Service] = [worker, identity.secrets, identity.server, relay, envoy]
     if settings.config.status_port:
         metrics = StatusMetrics(registry)
 
@@ -236,7 +243,7 @@ def _services(
         )
         scrape = Scrape(
             metrics,
-            lambda: render_metrics(registry),
+            registry.render,
             envoy=_envoy_metrics(settings, launch),
             local_only=settings.env.metrics_localhost_only,
         )

@@ -7,12 +7,12 @@ arrived, not the certificate's NotBefore, which the CA sets into the past to for
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
-
-from certs.describe import subject_of
 from certs.errors import RenewalError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 __all__ = [
     "DEFAULT_GRACE_RATIO",
@@ -67,6 +67,8 @@ def renewal_wait(certificate: x509.Certificate, *, grace_percent: float, now: da
     Raises:
         RenewalError: it has expired, or should be renewed now.
     """
+    from certs.describe import subject_of  # loads the library; the rest is arithmetic, which agents do without it
+
     where = subject_of(certificate)
     left = certificate.not_valid_after_utc - now
     if left < timedelta():

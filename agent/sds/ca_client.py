@@ -16,6 +16,7 @@ import grpc.aio
 
 from agent.sds.errors import SigningError
 from agent.sds.metrics import CSR, SecretMetrics
+from agent.x509.client import X509
 from agent.xds_proxy.dial import DialError, UpstreamOptions, call_metadata, open_channel
 from agent.xds_proxy.ends import explain_failure
 from discovery.runtime.backoff import backoff_delays
@@ -74,17 +75,19 @@ class CaClient:
     Args:
         options: where it is.
         signer: the name of the signer it shall use; empty for its own choice.
-        clock: for latency, and to judge our client certificate.
+        x509: judges our client certificate.
+        clock: for latency, and that certificate's expiry.
         metrics: counts calls.
         sleep: waits between attempts.
         chance: uniform in [0, 1), spreads them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them are what tests replace
         self,
         options: UpstreamOptions,
         *,
         signer: str = "",
+        x509: X509,
         clock: Clock,
         metrics: SecretMetrics,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -92,6 +95,7 @@ class CaClient:
     ) -> None:
         self._options = options
         self._signer = signer
+        self._x509 = x509
         self._clock = clock
         self._metrics = metrics
         self._sleep = sleep
@@ -123,7 +127,7 @@ class CaClient:
     async def _call(self, request: bytes) -> bytes:
         started = self._clock.monotonic()
         self._metrics.requests.inc(CSR)
-        channel = open_channel(self._options, now=self._clock.now)
+        channel = await open_channel(self._options, x509=self._x509, now=self._clock.now)
         try:
             call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD, None, None)
             return await call(request, metadata=call_metadata(self._options), timeout=_CALL_TIMEOUT_S)

@@ -13,6 +13,7 @@ from agent.sds.metrics import SecretMetrics
 from agent.sds.names import FilePair, FileRoots, OsRoots, SecretSource
 from agent.sds.resources import KeyCertificate, Roots
 from agent.sds.watch import FileWatcher
+from agent.x509.client import X509
 from agent.xds_proxy.dial import find_os_roots
 from certs.errors import CertsError
 
@@ -28,6 +29,7 @@ class FileSecrets:
 
     Args:
         announce: told of each source whose files changed.
+        x509: judges what was read.
         metrics: counts what cannot be read or watched.
         first_delay_s: before files that are unusable are read again.
         sleep: how waiting is done.
@@ -37,11 +39,13 @@ class FileSecrets:
         self,
         announce: Callable[[SecretSource], None],
         *,
+        x509: X509,
         metrics: SecretMetrics,
         first_delay_s: float,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._announce = announce
+        self._x509 = x509
         self._metrics = metrics
         self._first_delay_s = first_delay_s
         self._sleep = sleep
@@ -58,7 +62,7 @@ class FileSecrets:
         Raises:
             SecretError: they stay unusable.
         """
-        return await self._read(source, lambda: read_pair(pair.chain, pair.key), pair.chain, pair.key)
+        return await self._read(source, lambda: read_pair(pair.chain, pair.key, self._x509), pair.chain, pair.key)
 
     async def roots(self, source: SecretSource, path: Path) -> Roots:
         """The roots in a file, announced as ``source`` when it changes.
@@ -66,7 +70,7 @@ class FileSecrets:
         Raises:
             SecretError: it stays unusable.
         """
-        return await self._read(source, lambda: read_roots_file(path), path)
+        return await self._read(source, lambda: read_roots_file(path, self._x509), path)
 
     async def get(self, source: FilePair | FileRoots | OsRoots) -> KeyCertificate | Roots:
         """The value of a source that is a file.
@@ -83,7 +87,7 @@ class FileSecrets:
             raise SecretError("the operating system has no bundle of root certificates in a known place")
         return await self.roots(source, path)
 
-    async def _read(self, source: SecretSource, read: Callable[[], T], *paths: Path) -> T:
+    async def _read(self, source: SecretSource, read: Callable[[], Awaitable[T]], *paths: Path) -> T:
         for path in paths:  # watched before they are read, so that no change falls between
             self._sources.setdefault(path, set()).add(source)
             self._watcher.add(path)

@@ -9,9 +9,8 @@ from typing import Final, TypeVar
 import msgspec
 
 from agent.sds.resources import KeyCertificate, Roots
-from certs.bundle import load_bundle
+from agent.x509.client import X509
 from certs.errors import CertsError
-from certs.tls import load_key_pair
 from discovery.runtime.backoff import backoff_delays
 from discovery.runtime.logs import get_logger
 
@@ -62,32 +61,38 @@ def find_workload_files(base: Path = Path()) -> WorkloadFiles | None:
     return None
 
 
-def read_pair(chain: Path, key: Path) -> KeyCertificate:
+def _read(path: Path) -> bytes:
+    return path.read_bytes()  # a kilobyte of a local disk: no thread is worth it
+
+
+async def read_pair(chain: Path, key: Path, x509: X509) -> KeyCertificate:
     """Key and certificate as the files hold them, once they are known to belong together.
 
     Raises:
         CertsError: they do not, or are unusable.
         OSError: a file cannot be read.
     """
-    pair = KeyCertificate(chain=chain.read_bytes(), key=key.read_bytes())
-    load_key_pair(pair.chain, pair.key, where=f"{chain} with {key}")
+    pair = KeyCertificate(chain=_read(chain), key=_read(key))
+    await x509.check_pair(pair.chain, pair.key, where=f"{chain} with {key}")
     return pair
 
 
-def read_roots_file(path: Path) -> Roots:
+async def read_roots_file(path: Path, x509: X509) -> Roots:
     """The usable certificates of a file; the others are left out with an error in the log.
 
     Raises:
         CertsError: none is usable.
         OSError: the file cannot be read.
     """
-    bundle, findings = load_bundle(path.read_bytes(), where=str(path))
-    for finding in findings:
+    checked = await x509.check_roots(_read(path), where=str(path))
+    for finding in checked.findings:
         log.error("root certificate left out", reason=str(finding))
-    return Roots(pem=bundle.to_pem())
+    return Roots(pem=checked.pem)
 
 
-async def retry_read(read: Callable[[], T], *, first_delay_s: float, sleep: Callable[[float], Awaitable[None]]) -> T:
+async def retry_read(
+    read: Callable[[], Awaitable[T]], *, first_delay_s: float, sleep: Callable[[float], Awaitable[None]]
+) -> T:
     """What ``read`` gives, as soon as it does; files of a pair are replaced one after the other.
 
     Raises:
@@ -96,7 +101,7 @@ async def retry_read(read: Callable[[], T], *, first_delay_s: float, sleep: Call
     left_s = READ_LIMIT_S
     for delay_s in backoff_delays(first_s=first_delay_s, max_s=2.0, jitter=0.0):
         try:
-            return read()
+            return await read()
         except (CertsError, OSError):
             if left_s <= 0:
                 raise

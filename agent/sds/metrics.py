@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Metric
-
-from discovery.runtime.metrics import PlainCounter
+from agent.metrics import Counter, Gauge, Registry
 
 __all__ = ["CSR", "SecretMetrics"]
 
@@ -16,30 +14,25 @@ CSR = "csr"
 class SecretMetrics:
     """What the agent counts of secrets. Without a registry it counts unseen, for tests."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        def of_requests(name: str, documentation: str) -> PlainCounter:
-            return PlainCounter(name, documentation, registry=registry, label="request_type", values=(CSR,))
+    def __init__(self, registry: Registry | None = None) -> None:
+        def of_requests(name: str, documentation: str) -> Counter:
+            return Counter(name, documentation, registry=registry, label="request_type", values=(CSR,))
 
         self.requests = of_requests("istio_agent_num_outgoing_requests", "Requests to the CA.")
         self.failures = of_requests("istio_agent_num_failed_outgoing_requests", "Requests to the CA that failed.")
         self.retries = of_requests("istio_agent_num_outgoing_retries", "Repeated requests to the CA.")
         self.latency_ms = of_requests("istio_agent_outgoing_latency", "Milliseconds spent in requests to the CA.")
-        self.watch_failures = PlainCounter(
+        self.watch_failures = Counter(
             "istio_agent_num_file_watcher_failures_total", "Files that could not be watched.", registry=registry
         )
-        self.file_failures = PlainCounter(
+        self.file_failures = Counter(
             "istio_agent_num_file_secret_failures_total", "Secrets that could not be read.", registry=registry
         )
         self.seconds_to_expiry: Callable[[], float | None] = lambda: None
-        if registry is not None:
-            registry.register(self)
-
-    def collect(self) -> Iterator[Metric]:
-        """The time that is left of the workload's certificate, computed at the scrape."""
-        metric = Metric(
-            "istio_agent_cert_expiry_seconds", "Seconds until the certificate expires; negative after.", "gauge"
+        self.expiry = Gauge(
+            "istio_agent_cert_expiry_seconds",
+            "Seconds until the certificate expires; negative after.",
+            labels=(("resource_name", "default"),),
+            read=lambda: self.seconds_to_expiry(),
+            registry=registry,
         )
-        left = self.seconds_to_expiry()
-        if left is not None:
-            metric.add_sample("istio_agent_cert_expiry_seconds", {"resource_name": "default"}, left)
-        yield metric

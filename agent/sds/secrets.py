@@ -23,6 +23,7 @@ from agent.sds.names import FilePair, SecretSource, Workload, WorkloadRoots
 from agent.sds.output import CHAIN_FILE, KEY_FILE, ROOT_FILE, CertificateOutput
 from agent.sds.resources import KeyCertificate, Roots, SecretValue
 from agent.sds.workload import IssueOptions, Signer, WorkloadCertificate
+from agent.x509.client import X509
 from certs.files import FileMode
 from discovery.runtime.clock import Clock
 
@@ -61,6 +62,7 @@ class Secrets:
     Args:
         options: where they come from.
         signer: the CA; None where files are all there is.
+        x509: makes keys, judges certificates.
         clock: tells expiry.
         metrics: counts failures, shows the time left.
         sleep: how waiting is done.
@@ -69,11 +71,12 @@ class Secrets:
 
     name = "secrets"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two of them are what tests replace
         self,
         options: SecretOptions,
         *,
         signer: Signer | None,
+        x509: X509,
         clock: Clock,
         metrics: SecretMetrics,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -82,12 +85,15 @@ class Secrets:
         self._listeners: dict[object, Callable[[SecretSource], None]] = {}
         self._own_files = options.own_files
         self._output = CertificateOutput(options.output_dir, options.output_mode)
-        self._files = FileSecrets(self._announce, metrics=metrics, first_delay_s=options.file_debounce_s, sleep=sleep)
+        self._files = FileSecrets(
+            self._announce, x509=x509, metrics=metrics, first_delay_s=options.file_debounce_s, sleep=sleep
+        )
         self._issued: WorkloadCertificate | None = None
         if self._own_files is None and signer is not None and options.issue is not None:
             self._issued = WorkloadCertificate(
                 options.issue,
                 signer,
+                x509=x509,
                 announce=self._announce,
                 output=self._output,
                 clock=clock,
@@ -134,14 +140,14 @@ class Secrets:
         finally:
             del self._listeners[token]
 
-    def set_trust_anchors(self, anchors: bytes) -> None:
+    async def set_trust_anchors(self, anchors: bytes) -> None:
         """Trust these PEM roots besides those of the CA; nothing happens where the roots lie in files.
 
         Raises:
-            PemError: they hold no usable certificate; the old ones stay.
+            CertsError: they hold no usable certificate; the old ones stay.
         """
         if self._issued is not None:
-            self._issued.set_trust_anchors(anchors)
+            await self._issued.set_trust_anchors(anchors)
 
     async def _pair(self) -> KeyCertificate:
         if self._own_files is None:

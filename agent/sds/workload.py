@@ -15,15 +15,14 @@ from typing import Final, Protocol
 import msgspec
 
 from agent.sds.errors import SecretError, SigningError
-from agent.sds.issuance import Issued, Schedule, accept_answer, merge_roots
+from agent.sds.issuance import Issued, Schedule
 from agent.sds.names import SecretSource, Workload, WorkloadRoots
 from agent.sds.output import CHAIN_FILE, KEY_FILE, ROOT_FILE, CertificateOutput
 from agent.sds.resources import KeyCertificate, Roots
-from certs.csr import build_csr
+from agent.x509.client import X509
+from agent.x509.messages import MakeKey
 from certs.errors import CertsError
-from certs.keys import MIN_RSA_BITS, KeyFormat, KeyKind, generate_key
 from certs.rotation import DEFAULT_GRACE_RATIO, DEFAULT_JITTER
-from certs.spiffe import Spiffe
 from discovery.runtime.clock import Clock
 from discovery.runtime.logs import get_logger
 from discovery.runtime.race import first_of
@@ -51,19 +50,14 @@ class IssueOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What to ask a CA for.
 
     Attributes:
-        identity: the name in the request; istiod decides by the caller's credentials instead.
-        key_kind: of each new key.
-        rsa_bits: if that is RSA.
-        key_format: how the key is written.
+        key: kind and form of each new key, and the name in the request; istiod decides by the caller's credentials
+            instead.
         ttl_s: the lifetime asked for.
         grace_ratio: renew when this part of the lifetime remains, in [0, 1].
         jitter: how much chance adds to or takes from that part.
     """
 
-    identity: Spiffe
-    key_kind: KeyKind = KeyKind.RSA
-    rsa_bits: int = MIN_RSA_BITS
-    key_format: KeyFormat = KeyFormat.TRADITIONAL
+    key: MakeKey
     ttl_s: int = 24 * 3600
     grace_ratio: float = DEFAULT_GRACE_RATIO
     jitter: float = DEFAULT_JITTER
@@ -75,6 +69,7 @@ class WorkloadCertificate:
     Args:
         options: what to ask for.
         signer: who signs.
+        x509: makes keys and judges answers.
         announce: told when the certificate or the roots were replaced.
         output: where they are written for others.
         clock: tells expiry.
@@ -87,6 +82,7 @@ class WorkloadCertificate:
         options: IssueOptions,
         signer: Signer,
         *,
+        x509: X509,
         announce: Callable[[SecretSource], None],
         output: CertificateOutput,
         clock: Clock,
@@ -95,6 +91,7 @@ class WorkloadCertificate:
     ) -> None:
         self._options = options
         self._signer = signer
+        self._x509 = x509
         self._announce = announce
         self._output = output
         self._clock = clock
@@ -103,6 +100,7 @@ class WorkloadCertificate:
         self._schedule = Schedule(now=clock.now(), grace_ratio=options.grace_ratio, jitter=options.jitter)
         self._issued: Issued | None = None
         self._roots = b""
+        self._merging = asyncio.Lock()  # of roots: an older bundle must not replace a newer one
         self._anchors = b""
         self._hurry = asyncio.Event()
         self._attempt: asyncio.Future[None] | None = None
@@ -129,16 +127,18 @@ class WorkloadCertificate:
         await self._valid()
         return Roots(pem=self._roots)
 
-    def set_trust_anchors(self, anchors: bytes) -> None:
+    async def set_trust_anchors(self, anchors: bytes) -> None:
         """Trust these PEM roots besides the CA's. If that changes the bundle, it is announced and the CA asked anew.
 
         Raises:
-            PemError: they hold no usable certificate; the old ones stay.
+            CertsError: they hold no usable certificate; the old ones stay.
         """
-        if anchors:
-            merge_roots(anchors)  # judged before anything changes
+        if anchors:  # judged before anything changes
+            await self._x509.check_roots(anchors, where="trust anchors")
         self._anchors = anchors
-        if self._issued is not None and self._take_roots(self._issued.root):
+        async with self._merging:
+            changed = self._issued is not None and await self._take_roots(self._issued.root)
+        if changed:
             self._announce(WorkloadRoots())
             self._schedule.hasten(self._clock.now())
             self._hurry.set()
@@ -181,17 +181,19 @@ class WorkloadCertificate:
         self._hurry.clear()
 
     async def _issue(self) -> Issued:
-        options = self._options
-        # a thread, because an RSA key takes tenths of a second, in which no xDS would be relayed
-        key = await asyncio.to_thread(generate_key, options.key_kind, rsa_bits=options.rsa_bits)
-        chain = await self._signer.sign(build_csr(key, options.identity), ttl_s=options.ttl_s)
-        return accept_answer(chain, key, key_format=options.key_format, now=self._clock.now())
+        made = await self._x509.make_key(self._options.key)
+        chain = await self._signer.sign(made.csr, ttl_s=self._options.ttl_s)
+        now = self._clock.now()
+        accepted = await self._x509.check_chain(chain, made.key, now=now)
+        pair = KeyCertificate(chain=accepted.chain, key=made.key)
+        return Issued(pair=pair, root=accepted.root, created=now, expiry=accepted.expiry)
 
     async def _install(self, issued: Issued) -> None:
-        """Put a new certificate to use. Raises: PemError if its root is unusable; the old one then stays."""
+        """Put a new certificate to use. Raises: CertsError if its root is unusable; the old one then stays."""
         renewed = self._issued is not None
-        roots_changed = self._take_roots(issued.root)
-        self._issued = issued
+        async with self._merging:
+            roots_changed = await self._take_roots(issued.root)
+            self._issued = issued
         self._schedule.on_issued(issued, spread=self._spread())
         log.info(
             "workload certificate issued",
@@ -205,12 +207,12 @@ class WorkloadCertificate:
                 self._announce(WorkloadRoots())
             self._announce(Workload())
 
-    def _take_roots(self, root: bytes) -> bool:
+    async def _take_roots(self, root: bytes) -> bool:
         """Merge the CA's root with the trust anchors; whether the bundle changed."""
-        roots, findings = merge_roots(root, self._anchors)
-        for finding in findings:
+        checked = await self._x509.check_roots(root, self._anchors, where="trusted roots", ordered=True)
+        for finding in checked.findings:
             log.error("root certificate left out", reason=str(finding))
-        changed, self._roots = roots != self._roots, roots
+        changed, self._roots = checked.pem != self._roots, checked.pem
         return changed
 
     def _settle(self, failure: SecretError | None) -> None:

@@ -14,6 +14,8 @@ from typing import Final
 import grpc.aio
 import msgspec
 
+from agent.x509.client import X509
+from certs.errors import CertsError
 from discovery.runtime.logs import get_logger
 
 __all__ = [
@@ -120,26 +122,28 @@ def read_roots(roots: str) -> bytes:
         ) from error
 
 
-def _read_client_pair(options: UpstreamOptions, now: datetime) -> tuple[bytes | None, bytes | None]:
+def _read_pair(options: UpstreamOptions) -> tuple[bytes, bytes]:
+    return Path(options.client_chain).read_bytes(), Path(options.client_key).read_bytes()
+
+
+async def _read_client_pair(options: UpstreamOptions, x509: X509, now: datetime) -> tuple[bytes | None, bytes | None]:
     """Key and chain to show, or neither: a token may still do where the certificate is gone or expired."""
     if not (options.client_chain and options.client_key):
         return None, None
-    from certs.errors import CertsError  # X.509 costs memory that most agents need not spend here
-    from certs.tls import read_key_pair
-
     try:
-        pair = read_key_pair(Path(options.client_chain), Path(options.client_key))
-    except CertsError as error:
+        chain, key = _read_pair(options)
+        pair = await x509.check_pair(chain, key, where=f"{options.client_chain} with {options.client_key}")
+    except (CertsError, OSError) as error:
         log.warning("client certificate is unusable; going on with the token alone", reason=str(error))
         return None, None
-    if pair.leaf.not_valid_after_utc <= now:
+    if pair.expiry <= now:
         log.warning(
             "client certificate has expired; going on with the token alone",
             file=options.client_chain,
-            expired_at=pair.leaf.not_valid_after_utc.isoformat(),
+            expired_at=pair.expiry.isoformat(),
         )
         return None, None
-    return pair.key_pem(), pair.chain_pem()
+    return key, chain
 
 
 def call_metadata(options: UpstreamOptions) -> tuple[tuple[str, str], ...]:
@@ -166,7 +170,7 @@ def _read_token(path: str) -> str:
     return token
 
 
-def open_channel(options: UpstreamOptions, *, now: Callable[[], datetime]) -> grpc.aio.Channel:
+async def open_channel(options: UpstreamOptions, *, x509: X509, now: Callable[[], datetime]) -> grpc.aio.Channel:
     """A new channel to the control plane; it connects with the first call. The caller closes it.
 
     Raises:
@@ -189,7 +193,7 @@ def open_channel(options: UpstreamOptions, *, now: Callable[[], datetime]) -> gr
     ]
     if not options.tls:
         return grpc.aio.insecure_channel(options.address, options=settings)
-    key, chain = _read_client_pair(options, now())
+    key, chain = await _read_client_pair(options, x509, now())
     credentials = grpc.ssl_channel_credentials(read_roots(options.roots), key, chain)  # TLS 1.2 is the core's minimum
     name = choose_server_name(options.address, options.server_name)
     settings.append(("grpc.ssl_target_name_override", name))

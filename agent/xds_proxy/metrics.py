@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry
-
+from agent.metrics import Counter, Registry
 from agent.xds_proxy.ends import End, Severity, Side, judge_severity
-from discovery.runtime.metrics import PlainCounter
 
 __all__ = ["RelayMetrics"]
 
@@ -13,24 +11,24 @@ __all__ = ["RelayMetrics"]
 class RelayMetrics:
     """What the relay counts. Without a registry it counts unseen, for tests."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.requests = PlainCounter(
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.requests = Counter(
             "istio_agent_xds_proxy_requests", "Requests relayed from Envoy to the control plane.", registry=registry
         )
-        self.responses = PlainCounter(
+        self.responses = Counter(
             "istio_agent_xds_proxy_responses", "Responses received from the control plane.", registry=registry
         )
-        self.connection_failures = PlainCounter(
+        self.connection_failures = Counter(
             "istio_agent_istiod_connection_failures", "Connections that could not be made.", registry=registry
         )
-        self.istiod_terminations = PlainCounter(
+        self.istiod_terminations = Counter(
             "istio_agent_istiod_connection_terminations",
             "Streams ended by the control plane.",
             registry=registry,
             label="type",
             values=tuple(Severity),
         )
-        self.envoy_terminations = PlainCounter(
+        self.envoy_terminations = Counter(
             "istio_agent_envoy_connection_terminations",
             "Streams ended by Envoy.",
             registry=registry,

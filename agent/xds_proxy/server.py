@@ -18,6 +18,7 @@ import grpc
 import grpc.aio
 import msgspec
 
+from agent.x509.client import X509
 from agent.xds_proxy.dial import UpstreamOptions, read_roots
 from agent.xds_proxy.ends import End, Severity, Side, explain_failure, judge_severity
 from agent.xds_proxy.gate import ReconnectGate
@@ -65,12 +66,14 @@ class XdsProxy:
         self,
         options: XdsProxyOptions,
         *,
+        x509: X509,
         clock: Clock,
         metrics: RelayMetrics,
         intercepts: Iterable[Intercept] = (),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._options = options
+        self._x509 = x509
         self._clock = clock
         self._metrics = metrics
         self._intercepts = index_intercepts(intercepts)
@@ -132,7 +135,9 @@ class XdsProxy:
         previous, self._active = self._active, session
         try:
             await _take_over(previous)
-            end = await session.run(self._options.upstream, now=self._clock.now, admitted=self._admitted)
+            end = await session.run(
+                self._options.upstream, x509=self._x509, now=self._clock.now, admitted=self._admitted
+            )
         except asyncio.CancelledError:
             self._note(End(side=Side.ENVOY, code="CANCELLED"))  # Envoy is gone
             raise

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 import grpc.aio
 
+from agent.x509.client import X509
 from agent.xds_proxy.dial import UpstreamOptions
 from agent.xds_proxy.ends import End, Side
 from agent.xds_proxy.intercept import Intercept
@@ -74,33 +75,41 @@ class Session:
         self._own_words.set()
 
     async def run(
-        self, options: UpstreamOptions, *, now: Callable[[], datetime], admitted: Callable[[], Awaitable[None]]
+        self,
+        options: UpstreamOptions,
+        *,
+        x509: X509,
+        now: Callable[[], datetime],
+        admitted: Callable[[], Awaitable[None]],
     ) -> End:
         """Relay until either side ends.
 
         Args:
             options: of the control plane.
-            now: the wall clock, to judge certificates with.
+            x509: judges our client certificate.
+            now: the wall clock, for its expiry.
             admitted: returns when the control plane may be called.
 
         Cancellation: both streams are closed.
         """
-        return await first_of(self._until_dismissed(), self._join(options, now, admitted))
+
+        async def join() -> End:
+            await admitted()
+            try:
+                async with open_stream(options, self.form, x509=x509, now=now) as upstream:
+                    log.info("connected to the control plane", address=options.address, form=self.form.name)
+                    return await self._join(upstream)
+            except EndOfStream as over:
+                return over.end
+
+        return await first_of(self._until_dismissed(), join())
 
     async def _until_dismissed(self) -> End:
         await self._dismissed.wait()
         return End(side=Side.AGENT)
 
-    async def _join(
-        self, options: UpstreamOptions, now: Callable[[], datetime], admitted: Callable[[], Awaitable[None]]
-    ) -> End:
-        await admitted()
-        try:
-            async with open_stream(options, self.form, now=now) as upstream:
-                log.info("connected to the control plane", address=options.address, form=self.form.name)
-                return await first_of(self._responses(upstream), self._requests(upstream), self._words(upstream))
-        except EndOfStream as over:
-            return over.end
+    async def _join(self, upstream: UpstreamStream) -> End:
+        return await first_of(self._responses(upstream), self._requests(upstream), self._words(upstream))
 
     async def _requests(self, upstream: UpstreamStream) -> End:
         """Envoy's requests go up one by one; flow control keeps those that wait in Envoy."""
@@ -151,6 +160,7 @@ class Session:
                     self._consume(verdict)
                 case Drop():
                     log.error("response of the control plane dropped", reason=verdict.reason)
+            del data, verdict  # it may be megabytes, and the next may come in an hour
 
     async def _deliver(self, data: bytes, type_url: str) -> bool:
         """Hand a response to Envoy; false when Envoy is gone."""

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import grpc.aio
 
+from agent.x509.client import X509
 from agent.xds_proxy.dial import DialError, UpstreamOptions, call_metadata, open_channel
 from agent.xds_proxy.ends import End, Side
 from agent.xds_proxy.messages import ADS_SERVICE, Form
@@ -64,7 +65,7 @@ class UpstreamStream:
 
 @asynccontextmanager
 async def open_stream(
-    options: UpstreamOptions, form: Form, *, now: Callable[[], datetime]
+    options: UpstreamOptions, form: Form, *, x509: X509, now: Callable[[], datetime]
 ) -> AsyncIterator[UpstreamStream]:
     """Connect and open the stream of ``form``; both are closed on leaving.
 
@@ -72,7 +73,7 @@ async def open_stream(
         EndOfStream: it could not be opened; ``end.connected`` is then false.
     """
     try:
-        channel = open_channel(options, now=now)
+        channel = await open_channel(options, x509=x509, now=now)
     except DialError as error:
         raise EndOfStream(_unconnected("UNAVAILABLE", str(error))) from error
     try:

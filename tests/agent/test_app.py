@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from discovery.runtime.clock import SystemClock
+from tests.kit.eventually import eventually
 from tests.kit.fake_ca import FakeCaServer
 from tests.kit.fake_istiod import FakeIstiod
 from tests.kit.live_agent import LiveAgent, configure_envoy, free_ports, live_agent
@@ -28,16 +29,17 @@ def _alive(pid: int) -> bool:
         return False
 
 
+def _mapped(agent: LiveAgent) -> str:
+    return Path(f"/proc/{agent.process.pid}/maps").read_text()
+
+
 def _files(directory: Path) -> list[str]:
     return [path.name for path in directory.rglob("*") if not path.is_dir()]
 
 
 async def _gone(pid: int) -> bool:
-    for _ in range(200):  # the kernel takes its time to end a process
-        if not _alive(pid):
-            return True
-        await asyncio.sleep(0.01)
-    return False
+    await eventually(lambda: not _alive(pid))  # the kernel takes its time to end a process
+    return True
 
 
 async def _ready(agent: LiveAgent, istiod: FakeIstiod) -> int:
@@ -219,4 +221,8 @@ async def test_the_secure_path_as_a_whole(tmp_path: Path) -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", secure_port, ssl=context)
         names = writer.get_extra_info("peercert")["subjectAltName"]
         writer.close()
+        loaded = _mapped(agent)
     assert names == (("URI", "spiffe://cluster.local/ns/shop/sa/web"),)
+    # Its memory is every pod's: what the certificate took to issue lived in a child.
+    assert "cygrpc" in loaded
+    assert not any(library in loaded for library in ("cryptography", "libssl", "libcrypto"))

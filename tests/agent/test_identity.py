@@ -3,14 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from agent.identity import build_identity
 from agent.launch import Paths
+from agent.metrics import Registry
 from agent.sds.errors import SecretError
 from agent.sds.names import Workload
 from tests.kit.agent import settings
 from tests.kit.fake_clock import FakeClock
+from tests.kit.inline_x509 import inline_x509
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ async def test_no_ca_is_asked(
     monkeypatch.chdir(tmp_path)
     told = settings(tmp_path, env=env)
     identity = build_identity(
-        told, Paths.of(told), foreign_sds=foreign, clock=FakeClock(), registry=CollectorRegistry()
+        told, Paths.of(told), foreign_sds=foreign, x509=inline_x509(), clock=FakeClock(), registry=Registry()
     )
     with pytest.raises(SecretError):
         await identity.secrets.get(Workload())
@@ -34,8 +35,10 @@ async def test_a_foreign_server_keeps_its_socket(tmp_path: Path, monkeypatch: py
     """Ours binds another one, for files."""
     monkeypatch.chdir(tmp_path)
     told = settings(tmp_path)
-    registry = CollectorRegistry()
-    identity = build_identity(told, Paths.of(told), foreign_sds=True, clock=FakeClock(), registry=registry)
+    registry = Registry()
+    identity = build_identity(
+        told, Paths.of(told), foreign_sds=True, x509=inline_x509(), clock=FakeClock(), registry=registry
+    )
     async with identity.server:
         assert (tmp_path / "var/run/secrets/credential-uds/files-socket").is_socket()
         assert not (tmp_path / "var/run/secrets/workload-spiffe-uds/socket").exists()

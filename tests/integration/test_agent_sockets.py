@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 
@@ -25,8 +26,6 @@ from agent.sds.workload import IssueOptions
 from agent.xds_proxy.dial import UpstreamOptions
 from agent.xds_proxy.metrics import RelayMetrics
 from agent.xds_proxy.server import XdsProxy, XdsProxyOptions
-from certs.keys import KeyKind
-from certs.spiffe import parse_spiffe
 from discovery.runtime.clock import SystemClock
 from discovery.wire import type_urls
 from discovery.wire.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse, Listener, pack, serialize
@@ -34,6 +33,7 @@ from tests.kit.envoy_types import load_type
 from tests.kit.eventually import eventually
 from tests.kit.fake_ca import FakeSigner
 from tests.kit.fake_istiod import FakeIstiod, FakeStream, sotw_response
+from tests.kit.inline_x509 import P256_KEY, inline_x509
 from tests.kit.mesh_ca import MeshCa
 from tests.kit.prerequisites import envoy_binary
 
@@ -217,13 +217,20 @@ class Bench:
 async def agent(istiod: FakeIstiod, directory: Path) -> AsyncIterator[Bench]:
     """The agent's two servers and its secrets, as an application would run them."""
     signer = FakeSigner(MeshCa(datetime.now(UTC)), CLOCK)
-    issue = IssueOptions(identity=parse_spiffe(IDENTITY), key_kind=KeyKind.P256)
-    secrets = Secrets(SecretOptions(issue=issue), signer=signer, clock=CLOCK, metrics=SecretMetrics())
+    issue = IssueOptions(key=msgspec.structs.replace(P256_KEY, identity=IDENTITY))
+    secrets = Secrets(
+        SecretOptions(issue=issue), signer=signer, x509=inline_x509(), clock=CLOCK, metrics=SecretMetrics()
+    )
     upstream = UpstreamOptions(address=istiod.address, tls=False)
     services = (
         secrets,
         SdsServer(SdsServerOptions(socket=directory / "uds/socket"), secrets, clock=CLOCK),
-        XdsProxy(XdsProxyOptions(socket=directory / "XDS", upstream=upstream), clock=CLOCK, metrics=RelayMetrics()),
+        XdsProxy(
+            XdsProxyOptions(socket=directory / "XDS", upstream=upstream),
+            x509=inline_x509(),
+            clock=CLOCK,
+            metrics=RelayMetrics(),
+        ),
     )
     async with AsyncExitStack() as bound, asyncio.TaskGroup() as group:
         for service in services:
@@ -269,7 +276,7 @@ async def test_envoy_is_configured_and_certified_through_the_agent(api_type: str
         first = await bench.greet(port)
         names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert names.get_values_for_type(x509.UniformResourceIdentifier) == [IDENTITY]
-        bench.secrets.set_trust_anchors(MeshCa(datetime.now(UTC)).root_pem)  # makes the agent renew at once
+        await bench.secrets.set_trust_anchors(MeshCa(datetime.now(UTC)).root_pem)  # makes the agent renew at once
 
         async def renewed() -> bool:
             return (await bench.greet(port)).serial_number != first.serial_number

@@ -22,6 +22,7 @@ from certs.spiffe import parse_spiffe
 from discovery.runtime.clock import SystemClock
 from discovery.wire.protowire import fields, string_field
 from tests.kit.fake_ca import FakeCaServer
+from tests.kit.inline_x509 import inline_x509
 from tests.kit.mesh_ca import MeshCa
 
 CLOCK = SystemClock()
@@ -48,6 +49,7 @@ def client(options: UpstreamOptions, metrics: SecretMetrics | None = None, waits
     return CaClient(
         options,
         signer="issuer/a",
+        x509=inline_x509(),
         clock=CLOCK,
         metrics=metrics or SecretMetrics(),
         sleep=waits or Waits(),

@@ -15,6 +15,7 @@ from agent.sds.file_secrets import FileSecrets
 from agent.sds.metrics import SecretMetrics
 from agent.sds.names import FilePair, FileRoots, OsRoots, SecretSource
 from agent.sds.resources import KeyCertificate, Roots
+from tests.kit.inline_x509 import inline_x509
 from tests.kit.mesh_ca import MeshCa
 
 CA = MeshCa(datetime.now(UTC))
@@ -28,7 +29,9 @@ class Bench:
         async def at_once(_seconds: float) -> None:
             await asyncio.sleep(0)
 
-        self.files = FileSecrets(self.announced.put_nowait, metrics=self.metrics, first_delay_s=0.1, sleep=at_once)
+        self.files = FileSecrets(
+            self.announced.put_nowait, x509=inline_x509(), metrics=self.metrics, first_delay_s=0.1, sleep=at_once
+        )
 
     async def next(self) -> SecretSource:
         async with asyncio.timeout(5):

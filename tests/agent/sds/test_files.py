@@ -10,9 +10,11 @@ import pytest
 
 from agent.sds.files import READ_LIMIT_S, find_workload_files, read_pair, read_roots_file, retry_read
 from certs.errors import CertsError
+from tests.kit.inline_x509 import inline_x509
 from tests.kit.mesh_ca import MeshCa
 
 CA = MeshCa(datetime.now(UTC))
+X509 = inline_x509()
 CREDENTIALS = "var/run/secrets/workload-spiffe-credentials"
 
 
@@ -39,25 +41,25 @@ def test_places_in_their_order(tmp_path: Path) -> None:
     assert found.key.name == "key.pem"
 
 
-def test_pair_is_served_as_it_lies_there(tmp_path: Path) -> None:
+async def test_pair_is_served_as_it_lies_there(tmp_path: Path) -> None:
     """A matching pair is passed on byte for byte; a mismatch is an error."""
     pair = CA.pair()
     pair.write(tmp_path)
-    read = read_pair(tmp_path / "cert-chain.pem", tmp_path / "key.pem")
+    read = await read_pair(tmp_path / "cert-chain.pem", tmp_path / "key.pem", X509)
     assert (read.chain, read.key) == (pair.chain, pair.key)
     (tmp_path / "key.pem").write_bytes(CA.pair().key)
     with pytest.raises(CertsError):
-        read_pair(tmp_path / "cert-chain.pem", tmp_path / "key.pem")
+        await read_pair(tmp_path / "cert-chain.pem", tmp_path / "key.pem", X509)
 
 
-def test_one_broken_root_does_not_break_the_others(tmp_path: Path) -> None:
+async def test_one_broken_root_does_not_break_the_others(tmp_path: Path) -> None:
     """What parses is served; only a bundle without any usable certificate is an error."""
     path = tmp_path / "root.pem"
     path.write_bytes(CA.root_pem + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    assert read_roots_file(path).pem == CA.root_pem
+    assert (await read_roots_file(path, X509)).pem == CA.root_pem
     path.write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     with pytest.raises(CertsError):
-        read_roots_file(path)
+        await read_roots_file(path, X509)
 
 
 async def test_half_replaced_pair_is_read_again(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ async def test_half_replaced_pair_is_read_again(tmp_path: Path) -> None:
         await asyncio.sleep(0)
 
     read = await retry_read(
-        lambda: read_pair(tmp_path / "cert-chain.pem", tmp_path / "key.pem"), first_delay_s=0.1, sleep=sleep
+        lambda: read_pair(tmp_path / "cert-chain.pem", tmp_path / "key.pem", X509), first_delay_s=0.1, sleep=sleep
     )
     assert read.key == new.key
     assert slept == [0.1, 0.2]
@@ -89,5 +91,5 @@ async def test_reading_gives_up_after_the_limit(tmp_path: Path) -> None:
         await asyncio.sleep(0)
 
     with pytest.raises(OSError, match="none"):
-        await retry_read(lambda: read_pair(tmp_path / "none", tmp_path / "none"), first_delay_s=0.1, sleep=sleep)
+        await retry_read(lambda: read_pair(tmp_path / "none", tmp_path / "none", X509), first_delay_s=0.1, sleep=sleep)
     assert sum(slept) == pytest.approx(READ_LIMIT_S)

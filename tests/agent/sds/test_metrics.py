@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from agent.metrics import Registry
 from agent.sds.metrics import CSR, SecretMetrics
-from discovery.runtime.metrics import new_registry, render_metrics
 
 
 def test_names_are_istios() -> None:
     """Counters exist from the start under Istio's names; the time left is computed at the scrape."""
-    registry = new_registry()
+    registry = Registry()
     metrics = SecretMetrics(registry)
     metrics.requests.inc(CSR)
-    assert "cert_expiry_seconds{" not in render_metrics(registry).decode()
+    assert "cert_expiry_seconds{" not in registry.render().decode()
     metrics.seconds_to_expiry = lambda: 42.0
-    text = render_metrics(registry).decode()
+    text = registry.render().decode()
     for line in (
         'istio_agent_num_outgoing_requests{request_type="csr"} 1.0',
         'istio_agent_num_failed_outgoing_requests{request_type="csr"} 0.0',

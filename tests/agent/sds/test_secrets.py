@@ -17,14 +17,13 @@ from agent.sds.names import FileRoots, SecretSource, Workload, WorkloadRoots
 from agent.sds.resources import KeyCertificate, Roots
 from agent.sds.secrets import SecretOptions, Secrets
 from agent.sds.workload import IssueOptions
-from certs.keys import KeyKind
-from certs.spiffe import parse_spiffe
 from discovery.runtime.clock import SystemClock
 from tests.kit.fake_ca import FakeSigner
+from tests.kit.inline_x509 import P256_KEY, inline_x509
 from tests.kit.mesh_ca import MeshCa
 
 CLOCK = SystemClock()
-ISSUE = IssueOptions(identity=parse_spiffe("spiffe://cluster.local/ns/default/sa/app"), key_kind=KeyKind.P256)
+ISSUE = IssueOptions(key=P256_KEY)
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def put_files(directory: Path, ca: MeshCa) -> WorkloadFiles:
 @asynccontextmanager
 async def running(options: SecretOptions, signer: FakeSigner | None) -> AsyncIterator[Secrets]:
     async with (
-        Secrets(options, signer=signer, clock=CLOCK, metrics=SecretMetrics()) as secrets,
+        Secrets(options, signer=signer, x509=inline_x509(), clock=CLOCK, metrics=SecretMetrics()) as secrets,
         asyncio.TaskGroup() as group,
     ):
         task = group.create_task(secrets.run())
@@ -110,9 +109,9 @@ async def test_trust_anchors_join_the_bundle(signer: FakeSigner) -> None:
     anchor = MeshCa(datetime.now(UTC))
     async with running(SecretOptions(issue=ISSUE), signer) as secrets:
         await secrets.get(Workload())
-        secrets.set_trust_anchors(anchor.root_pem)
+        await secrets.set_trust_anchors(anchor.root_pem)
         roots = await secrets.get(WorkloadRoots())
         assert isinstance(roots, Roots)
         assert roots.pem.count(b"BEGIN CERTIFICATE") == 2
     async with running(SecretOptions(), None) as secrets:
-        secrets.set_trust_anchors(anchor.root_pem)
+        await secrets.set_trust_anchors(anchor.root_pem)

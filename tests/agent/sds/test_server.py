@@ -24,6 +24,7 @@ from discovery.runtime.supervise import run_all
 from discovery.wire import type_urls
 from discovery.wire.envoy import DiscoveryRequest, Secret
 from tests.kit.fake_envoy import SDS, DownstreamClient
+from tests.kit.inline_x509 import inline_x509
 
 NODE = "sidecar~127.0.0.1~pod.ns~ns.svc.cluster.local"
 
@@ -32,7 +33,7 @@ class ScriptedSecrets(Secrets):
     """The owner with values the test sets instead of a CA; one that is missing fails."""
 
     def __init__(self) -> None:
-        super().__init__(SecretOptions(), signer=None, clock=SystemClock(), metrics=SecretMetrics())
+        super().__init__(SecretOptions(), signer=None, x509=inline_x509(), clock=SystemClock(), metrics=SecretMetrics())
         self.values: dict[SecretSource, SecretValue] = {
             Workload(): KeyCertificate(chain=b"chain", key=b"key"),
             WorkloadRoots(): Roots(pem=b"roots"),
@@ -279,7 +280,7 @@ async def test_other_methods_are_unimplemented(bench: Bench, rpc: str) -> None:
 async def test_runs_until_told_and_stops_cleanly(tmp_path: Path) -> None:
     """Under the supervisor secrets and server start, are cancelled, and leave without an error and a socket."""
     until_told = asyncio.Event()
-    secrets = Secrets(SecretOptions(), signer=None, clock=SystemClock(), metrics=SecretMetrics())
+    secrets = Secrets(SecretOptions(), signer=None, x509=inline_x509(), clock=SystemClock(), metrics=SecretMetrics())
     server = SdsServer(SdsServerOptions(socket=tmp_path / "socket"), secrets, clock=SystemClock())
     asyncio.get_running_loop().call_later(0.02, until_told.set)
     await run_all([secrets, server], until=until_told)

@@ -8,20 +8,21 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.sds.errors import SecretError
 from agent.sds.names import SecretSource, Workload, WorkloadRoots
 from agent.sds.output import CertificateOutput
 from agent.sds.workload import IssueOptions, WorkloadCertificate
-from certs.errors import PemError
+from certs.errors import CertsError
 from certs.files import FileMode
 from certs.keys import KeyKind
 from certs.pem import load_certificates
-from certs.spiffe import parse_spiffe
 from tests.kit.eventually import eventually
 from tests.kit.fake_ca import FakeSigner
 from tests.kit.fake_clock import FakeClock
+from tests.kit.inline_x509 import P256_KEY, inline_x509
 from tests.kit.mesh_ca import MeshCa
 
 HOUR = 3600.0
@@ -35,8 +36,9 @@ class Bench:
         self.signer = FakeSigner(MeshCa(self.clock.now()), self.clock)
         self.announced: list[SecretSource] = []
         self.certificate = WorkloadCertificate(
-            IssueOptions(identity=parse_spiffe("spiffe://cluster.local/ns/default/sa/app"), key_kind=kind, jitter=0.0),
+            IssueOptions(key=msgspec.structs.replace(P256_KEY, kind=kind), jitter=0.0),
             self.signer,
+            x509=inline_x509(),
             announce=self.announced.append,
             output=CertificateOutput(output, FileMode.PRIVATE),
             clock=self.clock,
@@ -169,10 +171,10 @@ async def test_trust_anchors_join_the_roots_and_renew() -> None:
     async with running() as bench:
         await bench.certificate.pair()
         anchor = MeshCa(bench.clock.now())
-        with pytest.raises(PemError):
-            bench.certificate.set_trust_anchors(b"garbage")
-        bench.certificate.set_trust_anchors(anchor.root_pem)
-        bench.certificate.set_trust_anchors(anchor.root_pem)
+        with pytest.raises(CertsError):
+            await bench.certificate.set_trust_anchors(b"garbage")
+        await bench.certificate.set_trust_anchors(anchor.root_pem)
+        await bench.certificate.set_trust_anchors(anchor.root_pem)
         assert bench.announced == [WorkloadRoots()]
         roots = (await bench.certificate.roots()).pem
         assert len(load_certificates(roots, where="test")) == 2

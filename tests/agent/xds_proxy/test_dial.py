@@ -17,6 +17,7 @@ from agent.xds_proxy.dial import (
     find_os_roots,
     read_roots,
 )
+from tests.kit.inline_x509 import inline_x509
 from tests.kit.mesh_ca import MeshCa
 
 NOW = datetime.now(UTC)
@@ -68,17 +69,17 @@ def test_metadata(tmp_path: Path) -> None:
         assert "authorization" not in dict(call_metadata(options))
 
 
-def test_expired_or_broken_client_certificate_is_not_shown(tmp_path: Path) -> None:
+async def test_expired_or_broken_client_certificate_is_not_shown(tmp_path: Path) -> None:
     """An expired or unreadable pair is left out: the token alone may still do."""
-    ca = MeshCa(NOW - timedelta(days=2))
+    ca, x509 = MeshCa(NOW - timedelta(days=2)), inline_x509()
     options = UpstreamOptions(
         address="a:1", client_chain=str(tmp_path / "cert-chain.pem"), client_key=str(tmp_path / "key.pem")
     )
-    assert dial._read_client_pair(options, NOW) == (None, None)
+    assert await dial._read_client_pair(options, x509, NOW) == (None, None)
     fresh = ca.pair(lifetime=timedelta(days=9))
     fresh.write(tmp_path)
-    assert dial._read_client_pair(options, NOW) == (fresh.key, fresh.chain)
+    assert await dial._read_client_pair(options, x509, NOW) == (fresh.key, fresh.chain)
     ca.pair(lifetime=timedelta(days=1)).write(tmp_path)
-    assert dial._read_client_pair(options, NOW) == (None, None)
+    assert await dial._read_client_pair(options, x509, NOW) == (None, None)
     os.truncate(tmp_path / "key.pem", 20)
-    assert dial._read_client_pair(options, NOW) == (None, None)
+    assert await dial._read_client_pair(options, x509, NOW) == (None, None)

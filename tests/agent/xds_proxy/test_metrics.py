@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from agent.metrics import Registry
 from agent.xds_proxy.ends import End, Severity, Side
 from agent.xds_proxy.metrics import RelayMetrics
-from discovery.runtime.metrics import new_registry, render_metrics
 
 
 def test_names_are_istios() -> None:
     """Names carry the agent's prefix and no added suffix; labels come from a closed set and exist from the start."""
-    registry = new_registry()
+    registry = Registry()
     RelayMetrics(registry).requests.inc()
-    text = render_metrics(registry).decode()
+    text = registry.render().decode()
     assert "\nistio_agent_xds_proxy_requests 1.0\n" in text
     assert '\nistio_agent_istiod_connection_terminations{type="cancelled"} 0.0\n' in text
     assert '\nistio_agent_envoy_connection_terminations{type="error"} 0.0\n' in text

@@ -22,6 +22,7 @@ from discovery.wire import type_urls
 from tests.kit.eventually import eventually
 from tests.kit.fake_envoy import DownstreamClient
 from tests.kit.fake_istiod import FakeIstiod, FakeStream, delta_response, sotw_response
+from tests.kit.inline_x509 import inline_x509
 
 forms = pytest.mark.parametrize("form", list(Form))
 RESPONSES = {Form.SOTW: sotw_response, Form.DELTA: delta_response}
@@ -60,7 +61,9 @@ async def relay(istiod: FakeIstiod, directory: Path, *intercepts: Table) -> Asyn
         socket=directory / "XDS", upstream=UpstreamOptions(address=istiod.address, tls=False, connect_timeout_s=2)
     )
     # chance 0: the gate opens at once, so that tests need not wait
-    proxy = XdsProxy(options, clock=SystemClock(), metrics=metrics, intercepts=intercepts, chance=lambda: 0.0)
+    proxy = XdsProxy(
+        options, x509=inline_x509(), clock=SystemClock(), metrics=metrics, intercepts=intercepts, chance=lambda: 0.0
+    )
     async with proxy:
         yield Bench(proxy, metrics, options.socket)
 
@@ -264,7 +267,7 @@ async def test_missing_root_stops_the_start(tmp_path: Path) -> None:
         socket=tmp_path / "XDS", upstream=UpstreamOptions(address="istiod:15012", roots=str(tmp_path / "root.pem"))
     )
     with pytest.raises(DialError, match=r"root\.pem"):
-        await XdsProxy(options, clock=SystemClock(), metrics=RelayMetrics()).__aenter__()
+        await XdsProxy(options, x509=inline_x509(), clock=SystemClock(), metrics=RelayMetrics()).__aenter__()
 
 
 async def test_runs_until_told_and_stops_cleanly(tmp_path: Path) -> None:
@@ -272,7 +275,10 @@ async def test_runs_until_told_and_stops_cleanly(tmp_path: Path) -> None:
     until_told = asyncio.Event()
     upstream = UpstreamOptions(address="127.0.0.1:1", tls=False)
     proxy = XdsProxy(
-        XdsProxyOptions(socket=tmp_path / "XDS", upstream=upstream), clock=SystemClock(), metrics=RelayMetrics()
+        XdsProxyOptions(socket=tmp_path / "XDS", upstream=upstream),
+        x509=inline_x509(),
+        clock=SystemClock(),
+        metrics=RelayMetrics(),
     )
     asyncio.get_running_loop().call_later(0.02, until_told.set)
     await run_all([proxy], until=until_told)

@@ -15,6 +15,7 @@ from agent.xds_proxy.session import Session
 from discovery.runtime.clock import SystemClock
 from discovery.wire import type_urls
 from tests.kit.fake_istiod import FakeIstiod, sotw_response
+from tests.kit.inline_x509 import inline_x509
 
 
 class StuckEnvoy:
@@ -53,7 +54,7 @@ async def test_slow_envoy_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> No
     session = start(envoy)
     async with FakeIstiod() as istiod, asyncio.TaskGroup() as group:
         options = UpstreamOptions(address=istiod.address, tls=False)
-        task = group.create_task(session.run(options, now=SystemClock().now, admitted=at_once))
+        task = group.create_task(session.run(options, x509=inline_x509(), now=SystemClock().now, admitted=at_once))
         stream = await istiod.accept()
         await stream.write(sotw_response(type_urls.CLUSTER, b"x"))
         await warned.wait()
@@ -73,7 +74,7 @@ async def test_dismissal_while_waiting_to_connect() -> None:
         async def blocked() -> None:
             await never.wait()
 
-        task = group.create_task(session.run(options, now=SystemClock().now, admitted=blocked))
+        task = group.create_task(session.run(options, x509=inline_x509(), now=SystemClock().now, admitted=blocked))
         await asyncio.sleep(0)
         session.dismiss()
         assert (await task).side is Side.AGENT
@@ -84,7 +85,7 @@ async def test_unreadable_response_ends_the_stream() -> None:
     session = start(StuckEnvoy())
     async with FakeIstiod() as istiod, asyncio.TaskGroup() as group:
         options = UpstreamOptions(address=istiod.address, tls=False)
-        task = group.create_task(session.run(options, now=SystemClock().now, admitted=at_once))
+        task = group.create_task(session.run(options, x509=inline_x509(), now=SystemClock().now, admitted=at_once))
         stream = await istiod.accept()
         await stream.write_bytes(b"\xff\xff")
         end = await task

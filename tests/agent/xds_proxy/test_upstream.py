@@ -17,6 +17,7 @@ from agent.xds_proxy.upstream import EndOfStream, open_stream
 from discovery.wire import type_urls
 from discovery.wire.envoy import DiscoveryRequest
 from tests.kit.fake_istiod import FakeIstiod, sotw_response
+from tests.kit.inline_x509 import inline_x509
 from tests.kit.mesh_ca import MeshCa
 
 REQUEST = DiscoveryRequest(type_url=type_urls.CLUSTER).SerializeToString()
@@ -47,7 +48,7 @@ async def test_tls_stream_carries_token_and_bytes(options: UpstreamOptions, ca: 
     """Over TLS the control plane sees cluster and token, and bytes arrive as sent in both directions."""
     async with (
         FakeIstiod(credentials=ca.server_credentials()) as istiod,
-        open_stream(at(options, istiod), Form.SOTW, now=now) as stream,
+        open_stream(at(options, istiod), Form.SOTW, x509=inline_x509(), now=now) as stream,
     ):
         await stream.write(REQUEST)
         seen = await istiod.accept()
@@ -67,7 +68,7 @@ async def test_refused_connection_is_not_connected(options: UpstreamOptions) -> 
     async with FakeIstiod() as gone:
         pass
     with pytest.raises(EndOfStream) as over:
-        async with open_stream(at(options, gone, tls=False), Form.DELTA, now=now):
+        async with open_stream(at(options, gone, tls=False), Form.DELTA, x509=inline_x509(), now=now):
             pass
     assert (over.value.end.code, over.value.end.connected) == ("UNAVAILABLE", False)
 
@@ -77,7 +78,7 @@ async def test_wrong_root_is_told(options: UpstreamOptions) -> None:
     stranger = MeshCa(now())
     async with FakeIstiod(credentials=stranger.server_credentials()) as istiod:
         with pytest.raises(EndOfStream) as over:
-            async with open_stream(at(options, istiod), Form.DELTA, now=now):
+            async with open_stream(at(options, istiod), Form.DELTA, x509=inline_x509(), now=now):
                 pass
         end = over.value.end
         assert not end.connected
@@ -91,12 +92,12 @@ async def test_wrong_server_name_is_told(options: UpstreamOptions, ca: MeshCa) -
     credentials = ca.server_credentials(ca.pair(dns="istiod.istio-system.svc"))
     async with FakeIstiod(credentials=credentials) as istiod:
         with pytest.raises(EndOfStream) as over:
-            async with open_stream(at(options, istiod), Form.DELTA, now=now):
+            async with open_stream(at(options, istiod), Form.DELTA, x509=inline_x509(), now=now):
                 pass
         end = over.value.end
         assert "ISTIOD_SAN" in explain_failure(end.code, end.details, address="a", roots="r", token="")
         right = at(options, istiod, server_name="istiod.istio-system.svc")
-        async with open_stream(right, Form.DELTA, now=now):
+        async with open_stream(right, Form.DELTA, x509=inline_x509(), now=now):
             await istiod.accept()
 
 
@@ -105,11 +106,13 @@ async def test_client_certificate_is_shown(options: UpstreamOptions, ca: MeshCa,
     ca.pair(uri="spiffe://cluster.local/ns/a/sa/b").write(tmp_path)
     pair = {"client_chain": str(tmp_path / "cert-chain.pem"), "client_key": str(tmp_path / "key.pem")}
     async with FakeIstiod(credentials=ca.server_credentials(require_client=True)) as istiod:
-        async with open_stream(at(options, istiod, **pair), Form.DELTA, now=now) as stream:
+        async with open_stream(at(options, istiod, **pair), Form.DELTA, x509=inline_x509(), now=now) as stream:
             await stream.write(b"")
             await istiod.accept()
         with pytest.raises(EndOfStream):
-            async with open_stream(at(options, istiod, **pair), Form.DELTA, now=lambda: now() + timedelta(days=2)) as s:
+            async with open_stream(
+                at(options, istiod, **pair), Form.DELTA, x509=inline_x509(), now=lambda: now() + timedelta(days=2)
+            ) as s:
                 await s.read()
 
 
@@ -118,10 +121,10 @@ async def test_rotated_root_is_used_by_the_next_stream(options: UpstreamOptions,
     new = MeshCa(now())
     async with FakeIstiod(credentials=new.server_credentials()) as istiod:
         with pytest.raises(EndOfStream):
-            async with open_stream(at(options, istiod), Form.DELTA, now=now):
+            async with open_stream(at(options, istiod), Form.DELTA, x509=inline_x509(), now=now):
                 pass
         (tmp_path / "root.pem").write_bytes(new.root_pem)
-        async with open_stream(at(options, istiod), Form.DELTA, now=now):
+        async with open_stream(at(options, istiod), Form.DELTA, x509=inline_x509(), now=now):
             await istiod.accept()
 
 
@@ -131,6 +134,7 @@ async def test_missing_roots_end_the_stream(options: UpstreamOptions, tmp_path: 
         async with open_stream(
             msgspec.structs.replace(options, address="127.0.0.1:1", roots=str(tmp_path / "nowhere")),
             Form.DELTA,
+            x509=inline_x509(),
             now=now,
         ):
             pass
