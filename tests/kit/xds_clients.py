@@ -9,6 +9,7 @@ from discovery.wire.envoy import (
     DeltaDiscoveryResponse,
     DiscoveryRequest,
     DiscoveryResponse,
+    serialize,
 )
 from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
 from tests.kit.xds_world import BAD
@@ -33,7 +34,7 @@ class DeltaClient:
         """Ask for names, or, naming nothing, for everything."""
         wanted = set(names)
         self.names.setdefault(type_url, set()).update(wanted or {"*"})
-        return DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=sorted(wanted)).SerializeToString()
+        return serialize(DeltaDiscoveryRequest(type_url=type_url, resource_names_subscribe=sorted(wanted)))
 
     def unsubscribe(self, type_url: str, names: Iterable[str]) -> bytes:
         """Ask no longer; what was held of these is forgotten, unless the wildcard covers it."""
@@ -46,7 +47,7 @@ class DeltaClient:
                 del held[name]
         if type_url == ROUTE:
             self._forget_hosts(dropped)
-        return DeltaDiscoveryRequest(type_url=type_url, resource_names_unsubscribe=sorted(dropped)).SerializeToString()
+        return serialize(DeltaDiscoveryRequest(type_url=type_url, resource_names_unsubscribe=sorted(dropped)))
 
     def _forget_hosts(self, routes: set[str]) -> None:
         hosts = self.held.setdefault(VIRTUAL_HOST, {})
@@ -122,7 +123,7 @@ class SotwClient:
     def subscribe(self, type_url: str, names: Iterable[str] = ()) -> bytes:
         """Ask for more names, or, naming nothing, for everything."""
         self.names.setdefault(type_url, set()).update(set(names) or {"*"})
-        return self._request(type_url).SerializeToString()
+        return serialize(self._request(type_url))
 
     def unsubscribe(self, type_url: str, names: Iterable[str]) -> bytes:
         """Ask for fewer."""
@@ -132,7 +133,7 @@ class SotwClient:
             held = self.held.setdefault(type_url, {})
             for name in [n for n in held if n not in mine]:
                 del held[name]
-        return self._request(type_url).SerializeToString()
+        return serialize(self._request(type_url))
 
     def _request(self, type_url: str) -> DiscoveryRequest:
         names = self.names.get(type_url, set())

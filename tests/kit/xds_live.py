@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import grpc
 import grpc.aio
@@ -103,12 +103,15 @@ class AdsStream:
         self._node = node if node is not None else node_of()
         self._news = asyncio.Event()
         self._first = True
+        self._writing = asyncio.Lock()  # gRPC takes one write at a time
 
     async def __aenter__(self) -> Self:
         """Open the stream; nothing is said yet."""
         delta = isinstance(self.client, DeltaClient)
         method = "DeltaAggregatedResources" if delta else "StreamAggregatedResources"
-        self._channel = grpc.aio.insecure_channel(self._target, options=[("grpc.max_receive_message_length", -1)])
+        # The stubs ask for arguments that the library does not need.
+        channel = grpc.aio.insecure_channel(self._target, options=[("grpc.max_receive_message_length", -1)])
+        self._channel = cast("Any", channel)
         self.call: Any = self._channel.stream_stream(f"/{SERVICE}/{method}")()
         self._group = await asyncio.TaskGroup().__aenter__()
         self._reader = self._group.create_task(self._read())
@@ -132,7 +135,8 @@ class AdsStream:
                 message = kind.FromString(raw)
                 message.node.CopyFrom(self._node)
                 data, self._first = message.SerializeToString(), False
-            await self.call.write(data)
+            async with self._writing:
+                await self.call.write(data)
 
     async def until(self, condition: Callable[[], bool], *, within_s: float = 10.0) -> None:
         """Return when the condition holds; it is looked at after each response."""
@@ -153,5 +157,5 @@ class AdsStream:
         if self.error is None and self.call.done():
             code, details = await self.call.code(), await self.call.details()
             if code is not grpc.StatusCode.OK:
-                self.error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=details)
+                self.error = grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details, None)
         self._news.set()
