@@ -21,8 +21,12 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
 from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter as CelFilter
 from envoy.extensions.clusters.dns.v3.dns_cluster_pb2 import DnsCluster
+from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import ClusterConfig as DynamicForwardCluster
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy as RouteCorsPolicy
+from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
+    FilterConfig as DynamicForwardProxy,
+)
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.grpc_stats.v3.config_pb2 import FilterConfig as GrpcStats
 from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
@@ -72,6 +76,8 @@ __all__ = [
     "DiscoveryResponse",
     "DnsCluster",
     "DownstreamTlsContext",
+    "DynamicForwardCluster",
+    "DynamicForwardProxy",
     "FileAccessLog",
     "Filter",
     "FilterChain",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 __all__ = [
+    "ALLOW_ANY_DYNAMIC_DNS_CLUSTER",
     "BLACK_HOLE_CLUSTER",
     "INBOUND_PASSTHROUGH_CLUSTER",
     "PASSTHROUGH_CLUSTER",
@@ -25,6 +26,7 @@ __all__ = [
     "virtual_host_resource",
 ]
 
+ALLOW_ANY_DYNAMIC_DNS_CLUSTER: Final = "AllowAnyDynamicDNSCluster"
 BLACK_HOLE_CLUSTER: Final = "BlackHoleCluster"
 PASSTHROUGH_CLUSTER: Final = "PassthroughCluster"
 INBOUND_PASSTHROUGH_CLUSTER: Final = "InboundPassthroughCluster"

@@ -14,8 +14,14 @@ from discovery.translate.clusters.inbound import inbound_cluster
 from discovery.translate.clusters.key import ClusterProxy, InboundClusterKey, OutboundClusterKey, StaticClusterKey
 from discovery.translate.clusters.outbound import outbound_cluster
 from discovery.translate.clusters.static import static_cluster
+from discovery.translate.dynamic_dns import family_of_unknown_hosts
 from discovery.translate.tables import Index, ResourceRef
-from discovery.wire.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER
+from discovery.wire.names import (
+    ALLOW_ANY_DYNAMIC_DNS_CLUSTER,
+    BLACK_HOLE_CLUSTER,
+    INBOUND_PASSTHROUGH_CLUSTER,
+    PASSTHROUGH_CLUSTER,
+)
 from discovery.wire.names import inbound_cluster as inbound_name
 from discovery.wire.node import InterceptionMode, NodeType
 
@@ -37,7 +43,7 @@ def outbound_cluster_index(db: Database, view: OutboundView) -> Index:
     """Outbound clusters of a proxy, the fixed ones included."""
     plain = _proxy(view)
     located = msgspec.structs.replace(plain, locality=view.locality)
-    index = dict(_fixed(view))
+    index = dict(_fixed(db, view))
     for choice in scope_clusters(db, ScopeClusters(view.scope, view.rule_labels)):
         key = OutboundClusterKey(
             service=choice.service,
@@ -50,10 +56,12 @@ def outbound_cluster_index(db: Database, view: OutboundView) -> Index:
     return index
 
 
-def _fixed(view: OutboundView) -> Iterator[tuple[str, ResourceRef]]:
+def _fixed(db: Database, view: OutboundView) -> Iterator[tuple[str, ResourceRef]]:
     names = [BLACK_HOLE_CLUSTER]
     if view.type is NodeType.SIDECAR:
         names += [PASSTHROUGH_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER]
+        if family_of_unknown_hosts(db, view):
+            names.append(ALLOW_ANY_DYNAMIC_DNS_CLUSTER)
     for name in names:
         yield name, ResourceRef(static_cluster, StaticClusterKey(name=name, ipv4=view.ipv4, ipv6=view.ipv6))
 

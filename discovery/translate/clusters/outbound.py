@@ -17,10 +17,11 @@ from discovery.schema.peer_authentication import MutualTLSMode
 from discovery.translate.clusters.key import ClusterProxy, OutboundClusterKey
 from discovery.translate.clusters.policy import apply_policy, circuit_breakers, http_protocol_options, speaks_http2
 from discovery.translate.clusters.transport import Peer, effective_tls, transport_bytes, upstream_names
+from discovery.translate.dynamic_dns import CARES, dns_family
 from discovery.translate.endpoints.load_assignment import AssignmentKey, assignment_bytes
 from discovery.translate.locality import balances_localities
 from discovery.translate.metadata import config_path, service_metadata_bytes
-from discovery.wire.envoy import CaresDnsResolverConfig, Cluster, ConfigSource, DnsCluster, pack, serialize
+from discovery.wire.envoy import Cluster, ConfigSource, DnsCluster, pack, serialize
 from discovery.wire.names import outbound_cluster as cluster_name
 from discovery.wire.protowire import bytes_field, string_field
 from discovery.wire.resource import Resource, content_version
@@ -37,10 +38,6 @@ _LOAD_ASSIGNMENT_FIELD: Final = _FIELDS["load_assignment"].number
 _EDS_SOURCE: Final = bytes_field(
     1, serialize(ConfigSource(ads={}, initial_fetch_timeout={}, resource_api_version="V3"))
 )
-_CARES: Final = {
-    "name": "envoy.network.dns_resolver.cares",
-    "typed_config": pack(CaresDnsResolverConfig(udp_max_queries={"value": 100})),
-}
 
 
 def cluster_type(found: Service, proxy: ClusterProxy, policy: TrafficPolicy | None) -> str:
@@ -107,20 +104,14 @@ def _resolve_names(fields: dict[str, Any], shape: _Shape, settings: ClusterSetti
     # The types STRICT_DNS and LOGICAL_DNS still exist, but Envoy warns of the fields that go with them.
     del fields["type"]
     config = DnsCluster(
-        dns_lookup_family=_dns_family(shape),
+        dns_lookup_family=dns_family(ipv4=shape.ipv4, ipv6=shape.ipv6),
         dns_refresh_rate=settings.dns_refresh_rate,
         dns_jitter=timedelta(milliseconds=100),
         respect_dns_ttl=True,
-        typed_dns_resolver_config=_CARES,
+        typed_dns_resolver_config=CARES,
         all_addresses_in_single_endpoint=shape.type == Resolution.DNS_ROUND_ROBIN_LB.value,
     )
     fields["cluster_type"] = {"name": "envoy.clusters.dns", "typed_config": pack(config)}
-
-
-def _dns_family(shape: _Shape) -> str:
-    if shape.ipv4 and shape.ipv6:
-        return "ALL"
-    return "V6_ONLY" if shape.ipv6 else "V4_ONLY"
 
 
 def _mesh_keepalive(fields: dict[str, Any], settings: ClusterSettings) -> None:

@@ -9,8 +9,14 @@ from discovery.engine import Database, query
 from discovery.mesh.settings import cluster_settings
 from discovery.translate.clusters.key import StaticClusterKey
 from discovery.translate.clusters.policy import HTTP_OPTIONS, circuit_breakers
-from discovery.wire.envoy import Cluster, HttpProtocolOptions, pack
-from discovery.wire.names import BLACK_HOLE_CLUSTER, INBOUND_PASSTHROUGH_CLUSTER, PASSTHROUGH_CLUSTER
+from discovery.translate.dynamic_dns import dns_cache, dns_family
+from discovery.wire.envoy import Cluster, DynamicForwardCluster, HttpProtocolOptions, pack
+from discovery.wire.names import (
+    ALLOW_ANY_DYNAMIC_DNS_CLUSTER,
+    BLACK_HOLE_CLUSTER,
+    INBOUND_PASSTHROUGH_CLUSTER,
+    PASSTHROUGH_CLUSTER,
+)
 from discovery.wire.resource import Resource, resource
 from discovery.wire.type_urls import CLUSTER
 
@@ -34,13 +40,20 @@ def inbound_source(*, ipv4: bool, ipv6: bool) -> dict[str, Any]:
     return {"source_address": address(_SOURCE_V4 if ipv4 else _SOURCE_V6)}
 
 
-def follow_downstream(idle: timedelta | None = None) -> dict[str, Any]:
-    """``typed_extension_protocol_options``: the upstream protocol is what the client speaks."""
+def follow_downstream(idle: timedelta | None = None, names: dict[str, Any] | None = None) -> dict[str, Any]:
+    """``typed_extension_protocol_options``: the upstream protocol is what the client speaks.
+
+    Args:
+        idle: how long connections are kept that nobody uses.
+        names: ``UpstreamHttpProtocolOptions``.
+    """
     options: dict[str, Any] = {
         "use_downstream_protocol_config": {"http_protocol_options": {}, "http2_protocol_options": {}}
     }
     if idle is not None:
         options["common_http_protocol_options"] = {"idle_timeout": idle}
+    if names is not None:
+        options["upstream_http_protocol_options"] = names
     return {HTTP_OPTIONS: pack(HttpProtocolOptions(**options))}
 
 
@@ -63,6 +76,16 @@ def static_cluster(db: Database, key: StaticClusterKey) -> Resource:
         }
         if key.name == INBOUND_PASSTHROUGH_CLUSTER:
             fields["upstream_bind_config"] = inbound_source(ipv4=key.ipv4, ipv6=key.ipv6)
+    elif key.name == ALLOW_ANY_DYNAMIC_DNS_CLUSTER:
+        config = DynamicForwardCluster(dns_cache_config=dns_cache(dns_family(ipv4=key.ipv4, ipv6=key.ipv6)))
+        fields |= {
+            "cluster_type": {"name": "envoy.clusters.dynamic_forward_proxy", "typed_config": pack(config)},
+            "lb_policy": "CLUSTER_PROVIDED",
+            # Envoy demands them of such a cluster, though this one never speaks TLS.
+            "typed_extension_protocol_options": follow_downstream(
+                _IDLE, {"auto_sni": True, "auto_san_validation": True}
+            ),
+        }
     else:
         raise ValueError(f"no fixed cluster is called {key.name!r}")
     return resource(CLUSTER, key.name, Cluster(**fields))

@@ -28,6 +28,7 @@ class ManagerOptions(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True)
     side: Side
     istio: bool = False  # the proxy announces the extensions istio.*
     http10: bool = False
+    dynamic_dns: str = ""  # family in which hosts that nobody declared are resolved
     normalization: NormalizationType = NormalizationType.DEFAULT
     access_logs: tuple[FileLog, ...] = ()
 
@@ -68,7 +69,9 @@ def connection_manager(
 @lru_cache(maxsize=64)  # by what proxies announce and the mesh configuration says: a handful at a time
 def _common(options: ManagerOptions, grpc_web: bool, forward_proxy: bool) -> bytes:  # noqa: FBT001 - a cache key
     manager: dict[str, Any] = {
-        "http_filters": http_filters(options.side, istio=options.istio, grpc_web=grpc_web),
+        "http_filters": http_filters(
+            options.side, istio=options.istio, grpc_web=grpc_web, dynamic_dns=options.dynamic_dns
+        ),
         "stream_idle_timeout": {},
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "use_remote_address": _FALSE,

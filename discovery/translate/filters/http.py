@@ -1,8 +1,8 @@
 """HTTP filters in the order of the mesh.
 
 Order (a filter sees what those before it let through): peer metadata, custom authorization, JWT, RBAC, gRPC-Web,
-gRPC statistics, ALPN, fault, CORS, telemetry, router. Filters called ``istio.*`` exist only in Istio's build of Envoy,
-so they are given only to proxies that announce them.
+gRPC statistics, ALPN, fault, CORS, telemetry, dynamic DNS, router. Filters called ``istio.*`` exist only in Istio's
+build of Envoy, so they are given only to proxies that announce them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final
 
+from discovery.translate.dynamic_dns import dns_cache
 from discovery.translate.metadata import struct
-from discovery.wire.envoy import Cors, GrpcStats, GrpcWeb, HTTPFault, Router, TypedStruct, pack
+from discovery.wire.envoy import Cors, DynamicForwardProxy, GrpcStats, GrpcWeb, HTTPFault, Router, TypedStruct, pack
 
 __all__ = ["Side", "http_filters", "typed_struct"]
 
@@ -71,14 +72,20 @@ _STATS: Final = {
 }
 
 
+def _dynamic_forward_proxy(family: str) -> dict[str, Any]:
+    config = DynamicForwardProxy(dns_cache_config=dns_cache(family))
+    return {"name": "envoy.filters.http.dynamic_forward_proxy", "typed_config": pack(config)}
+
+
 @cache
-def http_filters(side: Side, *, istio: bool, grpc_web: bool) -> tuple[dict[str, Any], ...]:
+def http_filters(side: Side, *, istio: bool, grpc_web: bool, dynamic_dns: str = "") -> tuple[dict[str, Any], ...]:
     """The filters of an HTTP connection manager, router last. Constants: do not change them.
 
     Args:
         side: outbound or inbound.
         istio: the proxy announces the extensions ``istio.*``.
         grpc_web: the port's protocol is gRPC-Web.
+        dynamic_dns: ``DnsLookupFamily`` of hosts that nobody declared; empty: they are not resolved.
     """
     filters = [_METADATA_EXCHANGE[side]] if istio else []
     if grpc_web:
@@ -89,4 +96,6 @@ def http_filters(side: Side, *, istio: bool, grpc_web: bool) -> tuple[dict[str, 
     filters += [_FAULT, _CORS]
     if istio:
         filters.append(_STATS[side])
+    if dynamic_dns:
+        filters.append(_dynamic_forward_proxy(dynamic_dns))
     return (*filters, _ROUTER)

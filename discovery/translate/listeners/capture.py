@@ -9,8 +9,11 @@ from discovery.mesh.proxy import OutboundView
 from discovery.mesh.scope import OutboundPolicy, outbound_policy
 from discovery.schema.sidecar import OutboundTrafficPolicyMode
 from discovery.store.cells import MESH
+from discovery.translate.dynamic_dns import family_of_unknown_hosts
 from discovery.translate.filters.http import Side
+from discovery.translate.filters.inspectors import Inspection
 from discovery.translate.listeners.binding import localhost, wildcards
+from discovery.translate.listeners.conflicts import sniffed
 from discovery.translate.listeners.spec import (
     Chain,
     ChainMatch,
@@ -18,9 +21,11 @@ from discovery.translate.listeners.spec import (
     ListenerShape,
     ListenerSpec,
     TcpTarget,
+    UnknownHosts,
     WeightedCluster,
 )
 from discovery.wire.names import (
+    ALLOW_ANY_DYNAMIC_DNS_CLUSTER,
     BLACK_HOLE_CLUSTER,
     PASSTHROUGH_CLUSTER,
     VIRTUAL_OUTBOUND,
@@ -65,11 +70,19 @@ def catch_all(db: Database, view: OutboundView) -> TcpTarget:
     return _to(_catch_all_cluster(outbound_policy(db, view.scope)))
 
 
-def virtual_outbound(db: Database, view: OutboundView) -> ListenerSpec | None:
-    """The listener that captured connections arrive at; None where nothing is captured."""
+def virtual_outbound(db: Database, view: OutboundView, *, spared: tuple[int, ...] = ()) -> ListenerSpec | None:
+    """The listener that captured connections arrive at; None where nothing is captured.
+
+    Args:
+        db: the database.
+        view: the proxy's.
+        spared: ports of services that are not HTTP, sorted; looking for HTTP there would hold up servers that speak
+            first.
+    """
     port = capture_ports(db, None).outbound
     if view.interception is InterceptionMode.NONE or port <= 0:
         return None
+    dynamic_dns = family_of_unknown_hosts(db, view)
     return ListenerSpec(
         name=VIRTUAL_OUTBOUND,
         binds=wildcards(ipv4=view.ipv4, ipv6=view.ipv6),
@@ -80,12 +93,25 @@ def virtual_outbound(db: Database, view: OutboundView) -> ListenerSpec | None:
             transparent=view.interception is InterceptionMode.TPROXY,
             istio=view.istio_filters,
             http10=view.http10,
+            http_inspection=Inspection(spared) if dynamic_dns else None,
+            dynamic_dns=dynamic_dns,
         ),
         chains=(
             # Dialled itself, it would pass the connection on to itself for ever.
             Chain(name="virtualOutbound-blackhole", match=ChainMatch(port=port), target=_to(BLACK_HOLE_CLUSTER)),
+            *((_resolved_http(view),) if dynamic_dns else ()),
             Chain(name="virtualOutbound-catchall-tcp", target=catch_all(db, view)),
         ),
+    )
+
+
+def _resolved_http(view: OutboundView) -> Chain:
+    """Captured HTTP goes where the host that it names is, whatever address it was sent to."""
+    routes = UnknownHosts(name="allow_any_dynamic_dns", cluster=ALLOW_ANY_DYNAMIC_DNS_CLUSTER)
+    return Chain(
+        name="virtualOutbound-catchall-tcp-http",
+        match=sniffed(http10=view.http10),
+        target=HttpTarget(stat_prefix=f"outbound_{VIRTUAL_OUTBOUND};", routes=routes),
     )
 
 
@@ -100,6 +126,11 @@ def forward_proxy(db: Database, view: OutboundView) -> ListenerSpec | None:
         name=name,
         binds=(localhost(ipv4=view.ipv4),),
         port=port,
-        shape=ListenerShape(side=Side.OUTBOUND, istio=view.istio_filters, http10=view.http10),
+        shape=ListenerShape(
+            side=Side.OUTBOUND,
+            istio=view.istio_filters,
+            http10=view.http10,
+            dynamic_dns=family_of_unknown_hosts(db, view),
+        ),
         chains=(Chain(target=target),),
     )

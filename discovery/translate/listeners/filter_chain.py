@@ -26,7 +26,9 @@ from discovery.translate.listeners.spec import (
     ListenerShape,
     TcpTarget,
     TlsServer,
+    UnknownHosts,
 )
+from discovery.translate.listeners.unknown_hosts import unknown_hosts_configuration
 from discovery.translate.metadata import config_path, istio_metadata
 from discovery.wire.envoy import FilterChain, serialize
 from discovery.wire.protowire import bytes_field, string_field
@@ -88,6 +90,8 @@ class ChainBuilder:
     def _manager(self, target: HttpTarget) -> bytes:
         if isinstance(target.routes, InboundRoute):
             routes = {"route_config": inbound_route_configuration(target.routes)}
+        elif isinstance(target.routes, UnknownHosts):
+            routes = {"route_config": unknown_hosts_configuration(target.routes)}
         else:
             routes = rds(target.routes)
         if self.options is None:
@@ -95,6 +99,7 @@ class ChainBuilder:
                 side=self.shape.side,
                 istio=self.shape.istio,
                 http10=self.shape.http10,
+                dynamic_dns=self.shape.dynamic_dns,
                 normalization=self.settings.normalization,
                 access_logs=self.settings.access_logs,
             )

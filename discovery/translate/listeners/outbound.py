@@ -21,6 +21,7 @@ from discovery.mesh.services import service
 from discovery.registry.protocol import parse_protocol
 from discovery.registry.service import Port, Protocol, ProtocolClass, Registry, Resolution, Service
 from discovery.schema.sidecar import CaptureMode, SidecarPort
+from discovery.translate.dynamic_dns import family_of_unknown_hosts
 from discovery.translate.filters.http import Side
 from discovery.translate.filters.inspectors import Inspection
 from discovery.translate.listeners.binding import UNIX, is_subnet, localhost, static_ports_of, wildcards
@@ -71,7 +72,7 @@ def outbound_selection(db: Database, view: OutboundView) -> Selection:
     selector = _Selector(db, view)
     for position, egress in enumerate(egress_listeners(db, view.scope)):
         selector.take(position, egress)
-    more = (forward_proxy(db, view), virtual_outbound(db, view))
+    more = (forward_proxy(db, view), virtual_outbound(db, view, spared=selector.not_http()))
     return Selection((*selector.finish(), *(spec for spec in more if spec is not None)), tuple(selector.conflicts))
 
 
@@ -93,6 +94,7 @@ class _Selector:
         ports = capture_ports(db, None)
         self.static = static_ports_of(view.static_ports, (ports.outbound, ports.inbound))
         self.idle_timeout = timedelta(seconds=parse_duration(view.idle_timeout)) if view.idle_timeout else None
+        self.dynamic_dns = family_of_unknown_hosts(db, view)
         self.rule_finder = RuleFinder(db, view.scope.namespace, view.rule_labels)
         self.entries: dict[tuple[str, int], Entry] = {}
         self.captured: dict[tuple[str, int], bool] = {}
@@ -240,6 +242,10 @@ class _Selector:
 
     # -- the result --------------------------------------------------------------------------------------------------
 
+    def not_http(self) -> tuple[int, ...]:
+        """Ports on which no HTTP is looked for, sorted."""
+        return tuple(sorted({port for (_, port), entry in self.entries.items() if entry.http is None and port}))
+
     def finish(self) -> Iterator[ListenerSpec]:
         """The listeners, in the order in which they were first claimed."""
         rest = Chain(name="PassthroughFilterChain", target=catch_all(self.db, self.view))
@@ -266,6 +272,7 @@ class _Selector:
                 http_inspection=_EVERYWHERE if sniffs else None,
                 istio=self.view.istio_filters,
                 http10=self.view.http10,
+                dynamic_dns=self.dynamic_dns,
             )
         return shape
 

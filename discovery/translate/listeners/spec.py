@@ -28,6 +28,7 @@ __all__ = [
     "TcpTarget",
     "TlsServer",
     "Tunnel",
+    "UnknownHosts",
     "WeightedCluster",
 ]
 
@@ -93,11 +94,18 @@ class InboundRoute(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     grpc: bool = False
 
 
+class UnknownHosts(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
+    """The one route of captured HTTP to hosts that nobody declared."""
+
+    name: str
+    cluster: str
+
+
 class HttpTarget(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
-    """Requests are routed, by a route configuration (outbound) or the one route there is (inbound)."""
+    """Requests are routed, by a route configuration (named, outbound) or the one route there is."""
 
     stat_prefix: str
-    routes: str | InboundRoute
+    routes: str | InboundRoute | UnknownHosts
     grpc_web: bool = False
     forward_proxy: bool = False
 
@@ -132,6 +140,7 @@ class ListenerShape(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     http_inspection: Inspection | None = None
     istio: bool = False  # the proxy announces the extensions istio.*
     http10: bool = False
+    dynamic_dns: str = ""  # family in which hosts that nobody declared are resolved
 
 
 class ListenerSpec(msgspec.Struct, frozen=True, cache_hash=True):

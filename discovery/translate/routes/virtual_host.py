@@ -31,12 +31,13 @@ from discovery.translate.routes.keys import ANY_HOST, CatchAll, DestinationFacts
 from discovery.translate.routes.match import EVERYTHING
 from discovery.translate.routes.routes import destinations, virtual_service_routes
 from discovery.wire.envoy import Route, RouteAction, VirtualHost, serialize
-from discovery.wire.names import PASSTHROUGH_CLUSTER, outbound_cluster
+from discovery.wire.names import ALLOW_ANY_DYNAMIC_DNS_CLUSTER, PASSTHROUGH_CLUSTER, outbound_cluster
 from discovery.wire.protowire import bytes_field, string_field, uint_field
 
 __all__ = [
     "catch_all_name",
     "catch_all_virtual_host",
+    "pass_on",
     "routed_virtual_host",
     "scoped_virtual_host",
     "service_virtual_host",
@@ -160,26 +161,31 @@ def _hash(db: Database, asked: PolicyOf) -> dict[str, Any] | None:
 # -- everything else ---------------------------------------------------------------------------------------------------
 
 
-_PASSED: Final = "allow_any"
-_BLOCKED: Final = "block_all"
+_CATCH_ALL: Final = {  # name, and where requests go
+    OutboundTrafficPolicyMode.REGISTRY_ONLY: ("block_all", ""),
+    OutboundTrafficPolicyMode.ALLOW_ANY: ("allow_any", PASSTHROUGH_CLUSTER),
+    OutboundTrafficPolicyMode.ALLOW_ANY_DYNAMIC_DNS: ("allow_any_dynamic_dns", ALLOW_ANY_DYNAMIC_DNS_CLUSTER),
+}
 
 
 def catch_all_name(mode: OutboundTrafficPolicyMode) -> str:
     """The name of the virtual host for unknown hosts, and of its route."""
-    return _BLOCKED if mode is OutboundTrafficPolicyMode.REGISTRY_ONLY else _PASSED
+    return _CATCH_ALL[mode][0]
+
+
+def pass_on(name: str, cluster: str) -> dict[str, Any]:
+    """The keyword form of a route that sends every request to a cluster, for as long as it takes."""
+    limits: dict[str, Any] = {"timeout": {}, "max_stream_duration": {"grpc_timeout_header_max": {}}}
+    return {"name": name, "match": EVERYTHING, "route": {"cluster": cluster, **limits}}
 
 
 @query
 def catch_all_virtual_host(db: Database, key: CatchAll) -> bytes:
     """The virtual host for hosts that the mesh does not know: they pass, or get 502."""
     del db
-    route: dict[str, Any] = {"name": catch_all_name(key.mode), "match": EVERYTHING}
-    if key.mode is OutboundTrafficPolicyMode.REGISTRY_ONLY:
-        route["direct_response"] = {"status": 502}
+    name, cluster = _CATCH_ALL[key.mode]
+    if cluster:
+        route = pass_on(name, key.cluster or cluster)
     else:
-        route["route"] = {
-            "cluster": key.cluster or PASSTHROUGH_CLUSTER,
-            "timeout": {},
-            "max_stream_duration": {"grpc_timeout_header_max": {}},
-        }
+        route = {"name": name, "match": EVERYTHING, "direct_response": {"status": 502}}
     return serialize(VirtualHost(domains=ANY_HOST, routes=[route], include_request_attempt_count=True))

@@ -44,14 +44,20 @@ def test_unknown_hosts_pass_or_not() -> None:
     modes = OutboundTrafficPolicyMode
     found = {
         key: VirtualHost.FromString(catch_all_virtual_host(world.db, key)).routes[0]
-        for key in (CatchAll(modes.ALLOW_ANY), CatchAll(modes.ALLOW_ANY, "x"), CatchAll(modes.REGISTRY_ONLY))
+        for key in (
+            CatchAll(modes.ALLOW_ANY),
+            CatchAll(modes.ALLOW_ANY, "x"),
+            CatchAll(modes.REGISTRY_ONLY),
+            CatchAll(modes.ALLOW_ANY_DYNAMIC_DNS),
+        )
     }
     assert [route.route.cluster or route.direct_response.status for route in found.values()] == [
         "PassthroughCluster",
         "x",
         502,
+        "AllowAnyDynamicDNSCluster",
     ]
-    assert [catch_all_name(mode) for mode in modes] == ["block_all", "allow_any", "allow_any"]
+    assert [catch_all_name(mode) for mode in modes] == ["block_all", "allow_any", "allow_any_dynamic_dns"]
 
 
 def test_a_virtual_service_that_is_gone_leaves_no_routes() -> None:
