@@ -1,0 +1,107 @@
+"""The whole control plane in this process: it starts, serves, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import tempfile
+from pathlib import Path
+
+import grpc.aio
+import pytest
+import structlog
+
+from discovery.app import run_discovery
+from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
+from discovery.settings import FLAGS, Settings, load_settings
+from discovery.wire.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse, Node
+from discovery.wire.type_urls import CLUSTER
+from tests.kit.live_envoy import free_port
+
+SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.1.0.1, ports: [{name: http, port: 80}]}
+"""
+
+
+def settings(config_dir: Path, **flags: str) -> Settings:
+    given = {flag.field: flag.default for flag in FLAGS}
+    off = {"grpcAddr": "", "secureGRPCAddr": "", "httpAddr": "", "monitoringAddr": "127.0.0.1:0"}
+    mesh = {"meshConfig": str(config_dir / "mesh")}
+    return load_settings(given | off | mesh | {"configDir": str(config_dir)} | flags, {})
+
+
+@pytest.fixture
+def config_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with one service; temporary files of the process go beside it."""
+    private = tmp_path / "private"
+    private.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(private))
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "web.yaml").write_text(SERVICE, encoding="utf-8")
+    return folder
+
+
+async def ready(port: int) -> None:
+    """Return once the control plane says that it is ready."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                if (await fetch(TcpTarget("127.0.0.1", port), "/ready", timeout_s=5)).status == 200:
+                    return
+            except HttpClientError:
+                pass  # not bound yet
+            await asyncio.sleep(0)
+
+
+async def first_clusters(port: int) -> set[str]:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+        call = channel.stream_stream(path)()
+        node = Node(id="sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local")
+        await call.write(DeltaDiscoveryRequest(node=node, type_url=CLUSTER).SerializeToString())
+        response = DeltaDiscoveryResponse.FromString(await call.read())
+        call.cancel()
+        return {entry.name for entry in response.resources}
+
+
+async def test_starts_serves_and_stops(config_dir: Path) -> None:
+    """What is in the directory is served; SIGTERM ends it with status 0, and no task, file or handler stays."""
+    grpc_port, http_port = free_port(), free_port()
+    wanted = settings(config_dir, grpcAddr=f"127.0.0.1:{grpc_port}", monitoringAddr=f"127.0.0.1:{http_port}")
+    before = asyncio.all_tasks()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(run_discovery(wanted))
+        await ready(http_port)
+        assert "outbound|80||web.shop.svc.cluster.local" in await first_clusters(grpc_port)
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(30):
+            assert await running == 0
+    assert asyncio.all_tasks() <= before
+    assert list((config_dir.parent / "private").iterdir()) == []
+    with pytest.raises(HttpClientError):
+        await fetch(TcpTarget("127.0.0.1", http_port), "/ready", timeout_s=5)
+
+
+async def test_a_taken_port_is_said_and_ends_the_start(config_dir: Path) -> None:
+    """Exit status 1, with the address in the log; nothing stays bound."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with structlog.testing.capture_logs() as logs:
+            assert await run_discovery(settings(config_dir, monitoringAddr=address)) == 1
+    errors = [entry for entry in logs if entry["log_level"] == "error"]
+    assert "in use" in errors[0]["reason"]
+    assert list((config_dir.parent / "private").iterdir()) == []
+
+
+async def test_a_missing_directory_is_said(config_dir: Path) -> None:
+    """Exit status 1; the reason names the directory."""
+    with structlog.testing.capture_logs() as logs:
+        assert await run_discovery(settings(config_dir / "nowhere")) == 1
+    errors = [entry for entry in logs if entry["log_level"] == "error"]
+    assert "nowhere" in errors[0]["reason"]
