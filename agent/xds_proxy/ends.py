@@ -90,6 +90,16 @@ def explain_failure(code: str, details: str, *, address: str, roots: str, token:
         )
     if "peer name" in details.lower() or "hostname verification" in details.lower():
         return f"the certificate of {address} names another server; set ISTIOD_SAN to the name it carries"
+    if "WRONG_VERSION_NUMBER" in details:
+        return (
+            f"{address} does not speak TLS, it seems to be a plaintext port; use the control plane's TLS port "
+            "(discoveryAddress, usually 15012), or set controlPlaneAuthPolicy to NONE"
+        )
+    if code == "UNIMPLEMENTED":
+        return (
+            f"the server at {address} does not offer this service; is it the control plane's port, "
+            "and for certificates its TLS port (CA_ADDR)?"
+        )
     if code == "UNAUTHENTICATED":
         return (
             f"the control plane refused our credentials; check that the token in {token} is unexpired and meant for it"

@@ -144,6 +144,15 @@ async def test_a_taken_status_port_is_no_end(tmp_path: Path) -> None:
             assert (await agent.wait()).code == 0
 
 
+async def test_a_plaintext_port_is_told(tmp_path: Path) -> None:
+    """TLS towards a port without it: the log says which setting to change, not only what OpenSSL thinks of it."""
+    _install_trust(tmp_path, MeshCa(SystemClock().now()))
+    config = {"controlPlaneAuthPolicy": "MUTUAL_TLS"}
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, config=config) as agent:
+        async with asyncio.timeout(20):
+            await agent.said(f"{istiod.address} does not speak TLS.*set controlPlaneAuthPolicy to NONE")
+
+
 async def test_two_agents_share_a_host(tmp_path: Path) -> None:
     """Other ports and another directory are all that is needed."""
     for name in ("one", "two"):

@@ -40,6 +40,8 @@ def test_severity(code: str, details: str, severity: Severity) -> None:
         ("UNAVAILABLE", "Peer name istiod.istio-system.svc is not in peer certificate", "ISTIOD_SAN"),
         ("UNAUTHENTICATED", "request authenticate failure", "token in /token"),
         ("UNAVAILABLE", "connection refused", "reachable at istiod:15012"),
+        ("UNAVAILABLE", "SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "controlPlaneAuthPolicy to NONE"),
+        ("UNIMPLEMENTED", "Method not found!", "CA_ADDR"),
         ("INTERNAL", "boom", ""),
     ],
 )
