@@ -102,7 +102,8 @@ def parse_yaml(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
-        raise YamlError(what, mark.line + 1 if mark else 1) from error
+        lines = len(text.splitlines())  # the parser says of a text that is cut short: on the line after its last
+        raise YamlError(what, min(mark.line + 1, lines) if mark and lines else 1) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position if isinstance(error.position, int) else 0) + 1
         raise YamlError(f"the character {error.character!r} is not allowed: {error.reason}", line) from error

@@ -54,6 +54,8 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "problem", "line"),
     [
+        ("a: 1\nb: {c", "did not find expected", 2),
+        ("a: 1\nb: {c\n", "did not find expected", 2),
         ("a: {b: 1\nc: 2", "flow mapping", 2),
         ("a: 1\nb: 2\na: 3", "the key 'a' is written twice", 3),
         ("a: *b", "no anchor before it", 1),
