@@ -37,17 +37,15 @@ _SUB_ALIASES: Final = {
 class _Aliased(click.Group):
     """A group that knows its commands by short names too."""
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name or short name."""
-        return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
-
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments begin with; second words have short names as well."""
-        if len(args) > 1 and _ALIASES.get(args[0], args[0]) == "proxy-config":
-            args = [args[0], _SUB_ALIASES.get(args[1], args[1]), *args[2:]]
-        return super().resolve_command(ctx, args)
+        first, *rest = args
+        first = _ALIASES.get(first, first)
+        if rest and first == "proxy-config":
+            rest[0] = _SUB_ALIASES.get(rest[0], rest[0])
+        return super().resolve_command(ctx, [first, *rest])
 
 
 @click.group(cls=_Aliased, context_settings={"help_option_names": ["-h", "--help"]})

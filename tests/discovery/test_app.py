@@ -62,7 +62,7 @@ async def ready(port: int) -> None:
 async def first_clusters(port: int) -> set[str]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
-        call = channel.stream_stream(path)()
+        call = channel.stream_stream(path, None, None)(None)
         node = Node(id="sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local")
         await call.write(DeltaDiscoveryRequest(node=node, type_url=CLUSTER).SerializeToString())
         response = DeltaDiscoveryResponse.FromString(await call.read())

@@ -1,0 +1,32 @@
+"""`pilotctl validate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.kit.ctl import pilotctl
+
+GOOD = "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n"
+
+
+def test_a_valid_file_says_so(tmp_path: Path) -> None:
+    """Exit status 0."""
+    path = tmp_path / "a.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    done = pilotctl("validate", "-f", str(path))
+    assert (done.exit_code, done.output) == (0, f"{path}: valid, 1 objects\n")
+
+
+def test_an_invalid_file_is_exit_status_1(tmp_path: Path) -> None:
+    """What is wrong goes to standard error, and nothing is called valid."""
+    path = tmp_path / "a.yaml"
+    path.write_text(GOOD + "---\n{apiVersion: v1, kind: Service, metadata: {}}\n", encoding="utf-8")
+    done = pilotctl("validate", "-f", str(path))
+    assert done.exit_code == 1
+    assert "a.yaml:3: Service: metadata.name" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_missing_file_is_a_usage_error() -> None:
+    """Exit status 2."""
+    assert pilotctl("validate", "-f", "nothing.yaml").exit_code == 2
