@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,3 +123,12 @@ def test_one_resource_with_its_version(handlers: DebugHandlers) -> None:
     found = ask(handlers, "resources", proxyID="web", type="cds", name=WEB)
     assert found["resource"]["name"] == WEB
     assert len(found["version"]) == 16
+
+
+def test_the_reference_page_names_every_endpoint(handlers: DebugHandlers) -> None:
+    """And no other."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "debug.md").read_text(encoding="utf-8")
+    table = page.partition("## Endpoints")[2].partition("## explain")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert documented == set(handlers.names)
