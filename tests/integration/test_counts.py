@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
-import msgspec
 import pytest
 
 from benchmarks.loadgen.payload import Variant
@@ -52,7 +52,7 @@ spec: {{hosts: [fence-{number}.example], resolution: STATIC, ports: [{{number: 9
 variants = pytest.mark.parametrize("variant", list(Variant))
 
 
-class Mesh(msgspec.Struct):
+class Mesh(NamedTuple):
     """The server, a client of each namespace, and fences."""
 
     discovery: LiveDiscovery
@@ -74,7 +74,7 @@ class Mesh(msgspec.Struct):
 
 
 def besides_fences(client: LiveClient) -> list[Received]:
-    """What a client received, fences (port 9999) left out; SotW names all clusters again, so there only what can be told counts."""
+    """What a client received, fences (port 9999) left out; SotW names all clusters again, so these do not count."""
     if client.variant is Variant.SOTW:
         return [r for r in client.received if r.type not in ("CDS", "LDS") and "9999" not in "".join(r.names)]
     return [r for r in client.received if "9999" not in "".join(r.names + r.removed)]
@@ -93,7 +93,7 @@ async def mesh(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         clients = [LiveClient(ProxyNode(namespace=ns, interception="REDIRECT"), variant) for ns in ("shop", "bank")]
         for client in clients:
             await stack.enter_async_context(connected(client, address))
-        running = Mesh(discovery, *clients, count(1))
+        running = Mesh(discovery, clients[0], clients[1], count(1))
         await running.fence()
         running.forget()
         yield running

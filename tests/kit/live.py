@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
 from discovery.runtime.process import Output, Process, ProcessSpec
 from discovery.runtime.process_lifecycle import Exit
 
-__all__ = ["LiveDiscovery", "Program", "inherited_environment", "live_discovery", "program", "until"]
+__all__ = ["LiveDiscovery", "Program", "beside", "inherited_environment", "live_discovery", "program", "until"]
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PAUSE_S: Final = 0.02
@@ -107,6 +107,20 @@ async def program(
     process = Process(spec, sink=on_line)
     async with process:
         yield Program(process, log, news)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run this while the block runs; a failure of the block comes out as it is, not in a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(work)
+            try:
+                yield
+            finally:
+                task.cancel()
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 async def until(condition: Callable[[], Any], what: Callable[[], str], *, within_s: float = 20) -> Any:

@@ -1,4 +1,4 @@
-"""A sidecar's xDS stream without an Envoy: a real gRPC client that subscribes in Envoy's order and remembers each answer.
+"""A sidecar's xDS stream without an Envoy: a real gRPC client that asks in Envoy's order and remembers each answer.
 
 The session of the load generator says what to ask; here is the stream around it, and what tests want to know of it.
 """
@@ -17,6 +17,7 @@ from benchmarks.loadgen.payload import Reader, Response, Variant
 from benchmarks.loadgen.session import DeltaSession, SotwSession
 from discovery.wire.envoy import Node
 from discovery.wire.type_urls import CLUSTER, short_name
+from tests.kit.live import beside
 from tests.kit.live_proxy import ProxyNode
 
 __all__ = ["LiveClient", "Received", "connected"]
@@ -24,6 +25,8 @@ __all__ = ["LiveClient", "Received", "connected"]
 _METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/"
 _RPC = {Variant.DELTA: "DeltaAggregatedResources", Variant.SOTW: "StreamAggregatedResources"}
 _WITHIN_S = 20
+
+Call = grpc.aio.StreamStreamCall[bytes, bytes]
 
 
 class Received(NamedTuple):
@@ -61,7 +64,7 @@ class LiveClient:
         """What was received and names something with one of these parts."""
         return [r for r in self.received if any(part in name for name in r.names + r.removed for part in parts)]
 
-    async def serve(self, call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
+    async def serve(self, call: Call) -> None:
         """Speak on one stream until it ends."""
         try:
             for request in self.session.open():
@@ -109,11 +112,9 @@ async def connected(
 ) -> AsyncIterator[LiveClient]:
     """Give a client a stream on a connection of its own; leaving cuts it."""
     options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(address, options=options) as channel, asyncio.TaskGroup() as group:
-        call = channel.stream_stream(_METHOD + _RPC[client.variant])(metadata=tuple(metadata))
-        task = group.create_task(client.serve(call))
-        try:
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        method = channel.stream_stream(_METHOD + _RPC[client.variant], None, None)
+        call: Call = method(None, metadata=tuple(metadata))
+        async with beside(client.serve(call)):
             yield client
-        finally:
-            task.cancel()
-            call.cancel()
+        call.cancel()

@@ -1,0 +1,99 @@
+"""The whole path at once: pilot-discovery with its secure port, and agents with Envoys that authenticate by token."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from discovery.auth.dev_issuer import DevIssuer
+from tests.kit.live import LiveDiscovery, live_discovery
+from tests.kit.live_agent import LiveAgent, live_agent
+
+__all__ = ["SecureMesh", "Workload"]
+
+
+class Workload:
+    """Where an agent lives: its directory, which stands for the root of its pod's file system."""
+
+    def __init__(self, mesh: SecureMesh, name: str, *, ip: str, namespace: str = "default") -> None:
+        self.name = name
+        self.ip = ip
+        self.namespace = namespace
+        self.directory = mesh.directory / name
+        self._mesh = mesh
+        for place in ("etc/istio/pod", "var/run/secrets/istio", "var/run/secrets/tokens"):
+            (self.directory / place).mkdir(parents=True)
+        (self.directory / "etc/istio/pod/labels").write_text(f'app="{name}"\n', encoding="utf-8")
+
+    def trust(self, root: bytes) -> None:
+        """Mount a root certificate."""
+        (self.directory / "var/run/secrets/istio/root-cert.pem").write_bytes(root)
+
+    def mount_token(self, *, age: timedelta = timedelta(0), lifetime: timedelta = timedelta(hours=1)) -> None:
+        """Mount a token that was issued some time ago."""
+        token = self._mesh.token(self.name, namespace=self.namespace, age=age, lifetime=lifetime)
+        self._mesh.issuer.write_token(self.directory / "var/run/secrets/tokens/istio-token", token)
+
+    @asynccontextmanager
+    async def running(self, discovery: LiveDiscovery, env: Mapping[str, str] | None = None) -> AsyncIterator[LiveAgent]:
+        """Its agent and Envoy."""
+        environ = {
+            "INSTANCE_IP": self.ip,
+            "POD_NAME": f"{self.name}-0",
+            "POD_NAMESPACE": self.namespace,
+            "SERVICE_ACCOUNT": self.name,
+            **(env or {}),
+        }
+        config = {"controlPlaneAuthPolicy": "MUTUAL_TLS"}
+        address = f"localhost:{discovery.secure}"
+        async with live_agent(self.directory, address, config=config, env=environ) as agent:
+            yield agent
+
+
+class SecureMesh:
+    """A directory for everything: configuration, the authority that outlives the control plane, the token issuer."""
+
+    def __init__(self, directory: Path, text: str) -> None:
+        self.directory = directory
+        self.config = directory / "config"
+        self.config.mkdir()
+        (self.config / "mesh.yaml").write_text(text, encoding="utf-8")
+        self.issuer = DevIssuer.open(directory / "tokens")
+
+    def token(
+        self,
+        service_account: str,
+        *,
+        namespace: str = "default",
+        age: timedelta = timedelta(0),
+        lifetime: timedelta = timedelta(hours=1),
+    ) -> str:
+        """A token of a workload."""
+        return self.issuer.issue(namespace, service_account, now=datetime.now(UTC) - age, lifetime=lifetime)
+
+    @property
+    def root(self) -> bytes:
+        """The root certificate; there is one once the control plane has run."""
+        return (self.directory / "ca/root-cert.pem").read_bytes()
+
+    def workload(self, name: str, *, ip: str) -> Workload:
+        """A workload with the right root and a good token."""
+        place = Workload(self, name, ip=ip)
+        place.trust(self.root)
+        place.mount_token()
+        return place
+
+    @asynccontextmanager
+    async def discovery(
+        self, *, after: LiveDiscovery | None = None, env: Mapping[str, str] | None = None
+    ) -> AsyncIterator[LiveDiscovery]:
+        """The control plane; ``after`` another one, on its ports."""
+        ports = (after.grpc, after.monitoring) if after else (0, 0)
+        args = ("--caDir", str(self.directory / "ca"), "--devTokenDir", str(self.directory / "tokens"))
+        secure = after.secure if after else 0
+        async with live_discovery(
+            self.directory, self.config, args=args, env=env, ports=ports, secure=secure
+        ) as running:
+            yield running
