@@ -21,7 +21,7 @@ Exit status: 0 all is well; 1 something is wrong, and said; 2 the command was ty
 
 def render_reference() -> str:
     """Markdown: every command with its help."""
-    return _HEAD + "".join(_sections(cli, click.Context(cli, info_name="pilotctl")))
+    return _HEAD + "".join(_sections(cli, click.Context(cli, info_name="pilotctl", **cli.context_settings)))
 
 
 def _sections(command: click.Command, context: click.Context) -> Iterator[str]:
