@@ -39,7 +39,6 @@ __all__ = ["SERVICE", "AdsServer", "AdsSettings", "Authenticator", "HealthHook"]
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _SETTLE_S: Final = 0.25  # how long a new stream keeps its place in the set-up while it does not acknowledge anything
-_SWEEP_S: Final = 5.0
 _IDLE_S: Final = 30.0  # quiet time after which memory that nobody needs is given back
 _UNKNOWN_KEPT: Final = 64
 
@@ -58,6 +57,7 @@ class AdsSettings(msgspec.Struct, frozen=True, kw_only=True):
     debounce_quiet_s: float = 0.1
     debounce_max_s: float = 10.0
     write_timeout_s: float = 30.0  # a stream that does not take a response for this long is closed
+    sweep_s: float = 5.0  # how often streams and failures are looked at
     limits: Limits = Limits()
     places: int = 16  # streams that are set up at the same time
     large_bytes: int = 16 << 20  # of large responses that are written at the same time
@@ -110,6 +110,7 @@ class AdsServer:
         self._unknown: set[str] = set()
         self._log = get_logger("ads")
         self._collected = (0, 0)
+        self._failing: dict[str, str] = {}
         self.connections = Connections(clock, failures=self._failures)
 
     # -- the service -----------------------------------------------------------------------------------------------
@@ -153,7 +154,8 @@ class AdsServer:
     async def _sweep(self) -> None:
         """Close streams that take nothing; when it is quiet, give memory back."""
         while True:
-            await asyncio.sleep(_SWEEP_S)
+            await asyncio.sleep(self._settings.sweep_s)
+            self._log_failures()
             now = self._clock.monotonic()
             for connection in self.connections.living():
                 since = connection.writing_since
@@ -166,6 +168,16 @@ class AdsServer:
                 self._collected = state
                 self._world.tables.trim()
                 self._db.collect()
+
+    def _log_failures(self) -> None:
+        """Say once what cannot be computed, and when it is well again."""
+        failures = dict(self._failures())
+        for what, error in failures.items():
+            if self._failing.get(what) != error:
+                self._log.error("cannot be computed, last good one stays", what=what, error=error)
+        for what in self._failing.keys() - failures.keys():
+            self._log.info("can be computed again", what=what)
+        self._failing = failures
 
     # -- one stream ------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
+import grpc.aio
 import pytest
 
 from discovery.auth.caller import Caller, CallerKind, Credentials, Listener
 from discovery.auth.errors import UnauthenticatedError
-from discovery.wire.envoy import Node
+from discovery.wire.envoy import DeltaDiscoveryRequest, Node, serialize
 from discovery.wire.type_urls import (
     CLUSTER,
     ENDPOINT,
@@ -21,7 +23,7 @@ from discovery.wire.type_urls import (
     VIRTUAL_HOST,
 )
 from discovery.xds.connection import Connection
-from discovery.xds.server import AdsSettings
+from discovery.xds.server import SERVICE, AdsSettings
 from discovery.xds.world import Limits
 from tests.kit.eventually import eventually
 from tests.kit.xds_clients import DeltaClient, SotwClient
@@ -232,6 +234,60 @@ async def test_many_clients_that_say_nothing_keep_nobody_waiting() -> None:
         ):
             await stream.send(client.subscribe(CLUSTER))
             await stream.until(lambda: len(client.values(CLUSTER)) == 2)
+
+
+async def test_a_client_that_takes_nothing_is_closed_and_others_are_served() -> None:
+    """Its response does not stay in our memory for ever."""
+    async with live_ads(settings=AdsSettings(write_timeout_s=0.05, sweep_s=0.02)) as live:
+        fill(live)
+        live.put("deaf", CLUSTER, {"big": b"big=" + b"x" * (32 << 20)})
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        channel = cast("Any", grpc.aio.insecure_channel(f"127.0.0.1:{live.port}", options=options))
+        deaf = channel.stream_stream(f"/{SERVICE}/DeltaAggregatedResources")()
+        request = DeltaDiscoveryRequest(type_url=CLUSTER, node=node_of("deaf-0", "deaf"))
+        await deaf.write(serialize(request))
+        await eventually(lambda: live.metrics.write_timeouts.count() >= 1)
+        client = DeltaClient()
+        async with AdsStream(f"127.0.0.1:{live.port}", client) as stream:
+            await stream.send(client.subscribe(CLUSTER))
+            await stream.until(lambda: len(client.values(CLUSTER)) == 2)
+            await eventually(lambda: len(live.ads.connections) == 1)
+        deaf.cancel()
+        await channel.close()
+
+
+async def test_a_flood_of_requests_is_slowed_and_others_are_served() -> None:
+    """The transport holds the flooding client back; its requests do not pile up with us."""
+    async with live_ads() as live:
+        fill(live)
+        channel = cast("Any", grpc.aio.insecure_channel(f"127.0.0.1:{live.port}"))
+        flood = channel.stream_stream(f"/{SERVICE}/DeltaAggregatedResources")()
+        request = DeltaDiscoveryRequest(type_url=CLUSTER, node=node_of("flood-0"))
+        await flood.write(serialize(request))
+        again = serialize(DeltaDiscoveryRequest(type_url=CLUSTER, resource_names_subscribe=["a", "x" * 16_000]))
+        sent = 0
+
+        async def pour() -> None:
+            nonlocal sent
+            while True:
+                await flood.write(again)
+                sent += 1
+
+        async with asyncio.TaskGroup() as group:
+            pouring = group.create_task(pour())
+            await eventually(lambda: sent > 2000)
+            client = DeltaClient()
+            async with AdsStream(f"127.0.0.1:{live.port}", client) as stream:
+                await stream.send(client.subscribe(CLUSTER))
+                await stream.until(lambda: len(client.values(CLUSTER)) == 2)
+                live.put("shop", CLUSTER, {"a": b"a=2", "b": b"b=1"})
+                await stream.until(lambda: client.values(CLUSTER)["a"] == b"a=2", within_s=2)
+            before, started = sent, asyncio.get_running_loop().time()
+            await eventually(lambda: asyncio.get_running_loop().time() > started + 0.2)
+            assert sent - before < 500  # 200 a second, and what fits into buffers on the way
+            pouring.cancel()
+        flood.cancel()
+        await channel.close()
 
 
 async def test_shutdown_ends_the_streams() -> None:
