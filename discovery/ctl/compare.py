@@ -12,7 +12,7 @@ from discovery.ctl.dump import Dump
 
 __all__ = ["Difference", "compare"]
 
-_SECTIONS: Final[tuple[tuple[str, Callable[[Dump], Iterable[dict[str, Any]]]], ...]] = (
+_SECTIONS: Final[tuple[tuple[str, Callable[..., Iterable[dict[str, Any]]]], ...]] = (
     ("Clusters", Dump.clusters),
     ("Listeners", Dump.listeners),
     ("Routes", Dump.routes),
@@ -27,13 +27,13 @@ class Difference(NamedTuple):
 
 
 def compare(first: Dump, second: Dump, *, names: tuple[str, str] = ("control plane", "Envoy")) -> list[Difference]:
-    """Clusters, listeners and routes; of resources that only one side has statically (its bootstrap), none count.
+    """Clusters, listeners and routes, as far as they came over xDS: nobody serves what is in the bootstrap.
 
     The order of resources means nothing, hence it is no difference.
     """
     found = []
     for section, read in _SECTIONS:
-        texts = [_text(read(dump)) for dump in (first, second)]
+        texts = [_text(read(dump, static=False)) for dump in (first, second)]
         lines = difflib.unified_diff(texts[0], texts[1], names[0], names[1], lineterm="")
         found.append(Difference(section, "\n".join(lines)))
     return found

@@ -61,26 +61,28 @@ class Dump:
         found: dict[str, Any] = self.section("BootstrapConfigDump").get("bootstrap", {})
         return found
 
-    def clusters(self) -> Iterator[dict[str, Any]]:
-        """Clusters in force, the static ones last."""
-        yield from self._resources("ClustersConfigDump", "cluster", "dynamicActiveClusters", "staticClusters")
+    def clusters(self, *, static: bool = True) -> Iterator[dict[str, Any]]:
+        """Clusters in force; those of the bootstrap last, if ``static``."""
+        lists = ("dynamicActiveClusters", *(["staticClusters"] if static else []))
+        yield from self._resources("ClustersConfigDump", "cluster", *lists)
 
     def endpoints(self) -> Iterator[dict[str, Any]]:
         """Load assignments."""
         kind = "EndpointsConfigDump"
         yield from self._resources(kind, "endpointConfig", "dynamicEndpointConfigs", "staticEndpointConfigs")
 
-    def listeners(self) -> Iterator[dict[str, Any]]:
-        """Listeners in force, the static ones last."""
+    def listeners(self, *, static: bool = True) -> Iterator[dict[str, Any]]:
+        """Listeners in force; those of the bootstrap last, if ``static``."""
         section = self.section("ListenersConfigDump")
         for entry in section.get("dynamicListeners", ()):
             yield from _plain(entry.get("activeState", {}).get("listener"))
-        for entry in section.get("staticListeners", ()):
+        for entry in section.get("staticListeners", ()) if static else ():
             yield from _plain(entry.get("listener"))
 
-    def routes(self) -> Iterator[dict[str, Any]]:
-        """Route configurations, those that are part of listeners last."""
-        yield from self._resources("RoutesConfigDump", "routeConfig", "dynamicRouteConfigs", "staticRouteConfigs")
+    def routes(self, *, static: bool = True) -> Iterator[dict[str, Any]]:
+        """Route configurations; those that are part of listeners last, if ``static``."""
+        lists = ("dynamicRouteConfigs", *(["staticRouteConfigs"] if static else []))
+        yield from self._resources("RoutesConfigDump", "routeConfig", *lists)
 
     def secrets(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Status and secret."""

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
 import pytest
 import structlog
 
 from discovery.app import run_discovery
+from discovery.ctl.compare import compare
+from discovery.ctl.dump import Dump
 from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
 from discovery.settings import FLAGS, Settings, load_settings
 from discovery.wire.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse, Node
 from discovery.wire.type_urls import CLUSTER
-from tests.kit.live_envoy import free_port
+from tests.kit.live_envoy import free_port, live_envoy
 
 SERVICE = """
 apiVersion: v1
@@ -105,3 +109,67 @@ async def test_a_missing_directory_is_said(config_dir: Path) -> None:
         assert await run_discovery(settings(config_dir / "nowhere")) == 1
     errors = [entry for entry in logs if entry["log_level"] == "error"]
     assert "nowhere" in errors[0]["reason"]
+
+
+def bootstrap(ads_port: int) -> dict[str, Any]:
+    """An Envoy that asks for everything over delta ADS."""
+    options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    http2 = {"@type": f"type.googleapis.com/{options}", "explicit_http_config": {"http2_protocol_options": {}}}
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": ads_port}}
+    ads = {"ads": {}, "resource_api_version": "V3"}
+    service = {"envoy_grpc": {"cluster_name": "xds-grpc"}}
+    return {
+        "node": {
+            "id": "sidecar~10.0.0.1~web-1.shop~shop.svc.cluster.local",
+            "cluster": "web",
+            "metadata": {"NAMESPACE": "shop", "INTERCEPTION_MODE": "NONE"},
+        },
+        "dynamic_resources": {
+            "ads_config": {"api_type": "DELTA_GRPC", "transport_api_version": "V3", "grpc_services": [service]},
+            "cds_config": ads,
+            "lds_config": ads,
+        },
+        "static_resources": {
+            "clusters": [
+                {
+                    "name": "xds-grpc",
+                    "type": "STATIC",
+                    "typed_extension_protocol_options": {options: http2},
+                    "load_assignment": {
+                        "cluster_name": "xds-grpc",
+                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+                    },
+                }
+            ]
+        },
+    }
+
+
+@pytest.mark.envoy
+async def test_a_real_envoy_runs_what_the_debug_endpoints_show(config_dir: Path, tmp_path: Path) -> None:
+    """Its own dump and ours are equal, virtual hosts that came on their own included; every type is in step."""
+    (config_dir / "mesh").write_text("enableAutoMtls: false\n", encoding="utf-8")  # there is no agent with certificates
+    (config_dir / "web.yaml").write_text(f"{SERVICE}---{SERVICE.replace('web', 'api')}", encoding="utf-8")
+    grpc_port, http_port = free_port(), free_port()
+    wanted = settings(config_dir, grpcAddr=f"127.0.0.1:{grpc_port}", monitoringAddr=f"127.0.0.1:{http_port}")
+    envoy = live_envoy(tmp_path, bootstrap(grpc_port))
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(run_discovery(wanted))
+        await ready(http_port)
+        try:
+            admin = await asyncio.to_thread(envoy.__enter__)
+            host, _, port = admin.rpartition(":")
+            runs = await fetch(TcpTarget(host, int(port)), "/config_dump", timeout_s=10)
+            ours = TcpTarget("127.0.0.1", http_port)
+            served = await fetch(ours, "/debug/config_dump?proxyID=web-1.shop", timeout_s=10)
+            (status,) = json.loads((await fetch(ours, "/debug/syncz", timeout_s=10)).body)
+        finally:
+            await asyncio.to_thread(envoy.__exit__, None, None, None)
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(30):
+                assert await running == 0
+    dumps = [Dump(json.loads(answer.body)) for answer in (served, runs)]
+    names = {host["name"] for route in dumps[1].routes(static=False) for host in route["virtualHosts"]}
+    assert {"80/web.shop.svc.cluster.local:80", "80/api.shop.svc.cluster.local:80"} <= names
+    assert [found.diff for found in compare(*dumps)] == ["", "", ""]
+    assert {state["status"] for state in status["resources"].values()} == {"SYNCED"}

@@ -27,3 +27,10 @@ def test_a_changed_field_is_shown() -> None:
     assert "-- connectTimeout: 1s" in clusters.diff
     assert "+- connectTimeout: 2s" in clusters.diff
     assert listeners.diff == routes.diff == ""
+
+
+def test_the_bootstrap_does_not_count() -> None:
+    """A control plane does not serve it, so its absence there is no difference."""
+    kind = "type.googleapis.com/envoy.admin.v3.ClustersConfigDump"
+    static = {"@type": kind, "staticClusters": [{"cluster": {"name": "xds-grpc"}}]}
+    assert [found.diff for found in compare(Dump({}), Dump({"configs": [static]}))] == ["", "", ""]
