@@ -158,9 +158,8 @@ def _by_port(members: Iterable[Endpoint]) -> dict[str, tuple[Endpoint, ...]]:
     return {name: tuple(found) for name, found in by_port.items()}
 
 
-@query
 def endpoints(db: Database, at: ServicePort) -> tuple[Endpoint, ...]:
-    """The endpoints of one port of a service."""
+    """The endpoints of one port of a service; no query: remembering it would cost more than looking it up."""
     found = service(db, at.service)
     port = found.port(at.port) if found is not None else None
     return () if port is None else service_endpoints(db, at.service).get(port.name, ())

@@ -60,23 +60,34 @@ def service_metadata_bytes(values: Mapping[str, str | bool], *, host: str, name:
 
     The same as serialising ``istio_metadata`` at a tenth of the cost: every cluster has one.
     """
-    item = _text("host", host) + _text("name", name) + _text("namespace", namespace)
-    services = bytes_field(6, bytes_field(1, bytes_field(5, item)))
-    content = b"".join(
-        _text(key, value) if isinstance(value, str) else _entry(key, _TRUE if value else _FALSE)
-        for key, value in sorted(values.items())
-    )
-    return bytes_field(1, string_field(1, "istio") + bytes_field(2, content + _entry("services", services)))
+    item = _text(_HOST, host) + _text(_NAME, name) + _text(_NAMESPACE, namespace)
+    content = bytes_field(1, _SERVICES + bytes_field(2, bytes_field(6, bytes_field(1, bytes_field(5, item)))))
+    if values:
+        more = (_entry(string_field(1, key), value) for key, value in sorted(values.items()))
+        content = b"".join(more) + content
+    return bytes_field(1, _ISTIO + bytes_field(2, content))
 
 
+_ISTIO: Final = string_field(1, "istio")
+_SERVICES: Final = string_field(1, "services")
+_HOST: Final = string_field(1, "host")
+_NAME: Final = string_field(1, "name")
+_NAMESPACE: Final = string_field(1, "namespace")
 _TRUE: Final = b"\x20\x01"  # Value.bool_value
 _FALSE: Final = b"\x20\x00"
 
 
-def _entry(key: str, value: bytes) -> bytes:
-    """One entry of ``Struct.fields``."""
-    return bytes_field(1, string_field(1, key) + bytes_field(2, value))
+def _entry(key: bytes, value: str | bool) -> bytes:  # noqa: FBT001 - the value is data
+    """One entry of ``Struct.fields``; the key is its field, encoded."""
+    if isinstance(value, str):
+        return _text(key, value)
+    return bytes_field(1, key + bytes_field(2, _TRUE if value else _FALSE))
 
 
-def _text(key: str, value: str) -> bytes:
-    return bytes_field(1, string_field(1, key) + bytes_field(2, bytes_field(3, value.encode())))
+def _text(key: bytes, value: str) -> bytes:
+    data = value.encode()
+    size = len(data)
+    whole = len(key) + size + 4
+    if whole < 0x80:  # all lengths are one byte each
+        return bytes((0x0A, whole)) + key + bytes((0x12, size + 2, 0x1A, size)) + data
+    return bytes_field(1, key + bytes_field(2, bytes_field(3, data)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,7 +17,7 @@ from discovery.registry.endpoint import Endpoint, Health
 from discovery.registry.service import ServiceRef
 from discovery.schema.destination_rule import ClientTLSMode, TrafficPolicy
 from discovery.schema.peer_authentication import MutualTLSMode
-from discovery.translate.endpoints.lb_endpoint import EndpointFacts, encode_endpoint, endpoint_facts
+from discovery.translate.endpoints.lb_endpoint import endpoint_encoder, endpoint_facts
 from discovery.translate.locality import (
     LocalityShare,
     balances_localities,
@@ -72,6 +73,13 @@ class _Group:
         self.weight = 0
 
 
+class _Batch(NamedTuple):
+    """Where endpoints that are alike belong, and how they are encoded."""
+
+    group: _Group
+    field: Callable[[str], bytes]
+
+
 def _localities(db: Database, key: AssignmentKey) -> bytes:
     """The field ``endpoints`` of the assignment, localities in order of their names."""
     policy = policy_of(db, PolicyOf(key.rule, key.port, key.subset))
@@ -93,23 +101,24 @@ def _groups(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> d
     outlier = policy.outlier_detection if policy is not None else None
     healthy_only = outlier is not None and outlier.min_health_percent > 0
     speaks_mtls = _MutualTls(db, policy)
-    # Endpoints of one workload, or of none, share their labels; these live as long as the endpoints do.
-    facts_of: dict[tuple[int, str, int], EndpointFacts] = {}
+    batches: dict[tuple[object, ...], _Batch] = {}
     groups: dict[str, _Group] = {}
     for endpoint in endpoints(db, ServicePort(key.service, key.port)):
         if wanted and not wanted <= endpoint.labels.items():
             continue
         if healthy_only and endpoint.health is Health.UNHEALTHY:
             continue
-        alike = (id(endpoint.labels), endpoint.workload, endpoint.port)
-        facts = facts_of.get(alike)
-        if facts is None:
-            facts = facts_of[alike] = endpoint_facts(endpoint, mtls=speaks_mtls(endpoint))
-        group = groups.get(endpoint.locality)
-        if group is None:
-            group = groups[endpoint.locality] = _Group()
-        group.lb_endpoints.append(bytes_field(2, encode_endpoint(endpoint, facts, weight=endpoint.weight)))
-        group.weight += endpoint.weight
+        # Endpoints of one workload, or of none, share their labels; these live as long as the endpoints do.
+        weight, place = endpoint.weight, endpoint.locality
+        alike = (id(endpoint.labels), endpoint.workload, endpoint.port, place, endpoint.health, weight)
+        batch = batches.get(alike)
+        if batch is None:
+            facts = endpoint_facts(endpoint, mtls=speaks_mtls(endpoint))
+            group = groups.setdefault(place, _Group())
+            encoder = endpoint_encoder(facts, endpoint.port, endpoint.health, weight)
+            batch = batches[alike] = _Batch(group, encoder.field)
+        batch.group.lb_endpoints.append(batch.field(endpoint.address))
+        batch.group.weight += weight
     return groups
 
 

@@ -6,17 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.registry.endpoint import Endpoint, Health
-from discovery.translate.endpoints.lb_endpoint import EndpointFacts, encode_endpoint, endpoint_facts
-from discovery.wire.envoy import LbEndpoint
+from discovery.translate.endpoints.lb_endpoint import EndpointFacts, endpoint_encoder, endpoint_facts
+from discovery.wire.envoy import LbEndpoint, LocalityLbEndpoints
 
 names = st.text("abcdefghij0123456789.-:", min_size=1, max_size=250)
+
+
+def _decoded(value: bytes) -> list[LbEndpoint]:
+    return list(LocalityLbEndpoints.FromString(value).lb_endpoints)
 
 
 @given(address=names, port=st.integers(1, 65535), weight=st.integers(0, 2**32 - 1), health=st.sampled_from(Health))
 def test_bytes_decode_to_the_endpoint(address: str, port: int, weight: int, health: Health) -> None:
     """Every field comes back, whatever its length; a weight is at least 1."""
-    endpoint = Endpoint(address=address, port=port, service_port="http", health=health)
-    message = LbEndpoint.FromString(encode_endpoint(endpoint, EndpointFacts(";;;;", mtls=True), weight=weight))
+    encoder = endpoint_encoder(EndpointFacts(";;;;", mtls=True), port, health, weight)
+    first, message = _decoded(encoder.field("10.0.0.1") + encoder.field(address))
+    assert first.endpoint.address.socket_address.address == "10.0.0.1"
     socket = message.endpoint.address.socket_address
     assert (socket.address, socket.port_value) == (address, port)
     assert (message.health_status, message.load_balancing_weight.value) == (health, max(weight, 1))
@@ -26,8 +31,8 @@ def test_bytes_decode_to_the_endpoint(address: str, port: int, weight: int, heal
 
 def test_a_socket_file_is_a_pipe() -> None:
     """Port 0 means that the address is a path."""
-    endpoint = Endpoint(address="/run/app.sock", port=0, service_port="http")
-    message = LbEndpoint.FromString(encode_endpoint(endpoint, EndpointFacts("", mtls=False), weight=1))
+    encoder = endpoint_encoder(EndpointFacts("", mtls=False), 0, Health.HEALTHY, 1)
+    (message,) = _decoded(encoder.field("/run/app.sock"))
     assert message.endpoint.address.pipe.path == "/run/app.sock"
     assert "envoy.transport_socket_match" not in message.metadata.filter_metadata
 
