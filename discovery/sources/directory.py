@@ -1,8 +1,9 @@
 """A directory of YAML as the source of configuration: ``--configDir``.
 
-Looks are level-triggered: after any event the whole directory is compared by file status, changed files are read and
-cut into documents, and only documents with new text are decoded, in a thread. A broken document never takes an object
-away; it is a finding with file and line.
+Events name files; those are read and cut into documents, and only documents with new text are decoded, in a thread.
+Where the names do not tell everything (links, directories that come and go), and now and then in any case, the whole
+directory is compared by file status, so that a missed event is made good. A broken document never takes an object away;
+it is a finding with file and line.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Self
 from discovery.runtime.logs import get_logger
 from discovery.schema.findings import Finding, Severity
 from discovery.sources.directory_state import DirectoryState
-from discovery.sources.scan import Known, Scan, scan
+from discovery.sources.scan import Glance, Known, Scan, glance, scan
 from discovery.sources.source import Apply
 from discovery.sources.watch import Directory, Watch
 
@@ -79,10 +80,8 @@ class DirectorySource:
         return os.path.dirname(path) != os.path.dirname(self._absolute) or path == self._absolute
 
     async def look(self, hinted: frozenset[str] = frozenset()) -> None:
-        """Compare the directory with what is known, and apply the difference; ``hinted`` files are read in any case."""
-        known = Known(self._last.signatures, self._state.contents) if self._last else Known()
-        looked = await asyncio.to_thread(scan, self._root, known, hinted)
-        self._last = looked
+        """Bring the store level with these files (absolute paths), with the whole directory if none are named."""
+        looked = await self._glance(hinted) or await self._scan(hinted)
         changes = self._state.update(looked.read, looked.gone)
         if changes:
             self._apply(changes)
@@ -94,7 +93,24 @@ class DirectorySource:
                 documents=sum(content.decoded for content in looked.read),
                 objects=len(changes),
             )
-        self._report((*looked.findings, *self._state.findings()))
+        about_directories = self._last.findings if self._last is not None else ()
+        self._report((*about_directories, *self._state.findings()))
+
+    async def _glance(self, hinted: frozenset[str]) -> Glance | None:
+        last = self._last
+        if last is None or not hinted:
+            return None
+        found = await asyncio.to_thread(glance, last, self._state.contents, hinted)
+        if found is not None:
+            last.signatures.update(found.signatures)
+            for path in found.gone:
+                last.signatures.pop(path, None)
+        return found
+
+    async def _scan(self, hinted: frozenset[str]) -> Scan:
+        known = Known(self._last.signatures, self._state.contents) if self._last is not None else Known()
+        self._last = await asyncio.to_thread(scan, self._root, known, hinted)
+        return self._last
 
     def _report(self, findings: tuple[Finding, ...]) -> None:
         """Log what was not wrong before."""

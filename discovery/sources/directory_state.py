@@ -7,7 +7,8 @@ findings, so that every replica and every restart choose alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from discovery.schema.findings import Finding
@@ -19,7 +20,6 @@ __all__ = ["DirectoryState"]
 
 
 class _FileState(NamedTuple):
-    content: FileContent
     objects: Mapping[ObjectKey, Object]  # as the file has them now
     kept: Mapping[ObjectKey, Object]  # as the file had them when it could last be understood
     repeated: tuple[Object, ...]  # written again further down in the same file
@@ -29,21 +29,25 @@ class DirectoryState:
     """What is known of the files of a directory. One task owns it."""
 
     def __init__(self) -> None:
+        self._contents: dict[str, FileContent] = {}
         self._files: dict[str, _FileState] = {}
+        self._faulty: dict[str, None] = {}  # files with findings of their own
         self._holders: dict[ObjectKey, dict[str, None]] = {}  # files that have or keep an object
         self._serving: dict[ObjectKey, Object] = {}
         self._contested: dict[ObjectKey, None] = {}
 
     @property
-    def contents(self) -> dict[str, FileContent]:
-        """The files as they were read last; a copy, to be read elsewhere."""
-        return {path: state.content for path, state in self._files.items()}
+    def contents(self) -> Mapping[str, FileContent]:
+        """The files as they were read last; a live view."""
+        return MappingProxyType(self._contents)
 
     def update(self, read: Iterable[FileContent], gone: Iterable[str] = ()) -> tuple[ObjectChange, ...]:
         """Take in files that were read anew and files that do not exist any more; gives what that changes."""
         touched: dict[ObjectKey, None] = {}
         for path in gone:
             old = self._files.pop(path, None)
+            self._contents.pop(path, None)
+            self._faulty.pop(path, None)
             if old is not None:
                 touched.update(dict.fromkeys((*old.objects, *old.kept)))
                 self._hold(path, old, None)
@@ -51,6 +55,11 @@ class DirectoryState:
             old = self._files.get(content.path)
             new = _file_state(content, old)
             self._files[content.path] = new
+            self._contents[content.path] = content
+            if new.repeated or any(_findings(content)):
+                self._faulty[content.path] = None
+            else:
+                self._faulty.pop(content.path, None)
             touched.update(dict.fromkeys((*new.objects, *new.kept)))
             if old is not None:
                 touched.update(dict.fromkeys((*old.objects, *old.kept)))
@@ -92,11 +101,9 @@ class DirectoryState:
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with the files now, by path and line."""
         found: list[Finding] = []
-        for state in self._files.values():
-            found.extend(state.content.findings)
-            for document in state.content.documents:
-                found.extend(document.findings)
-            found.extend(_duplicate(obj, self._serving[obj.key].origin) for obj in state.repeated)
+        for path in self._faulty:
+            found.extend(_findings(self._contents[path]))
+            found.extend(_duplicate(obj, self._serving[obj.key].origin) for obj in self._files[path].repeated)
         for key in self._contested:
             chosen = self._serving[key]
             others = (self._files[path].objects.get(key) for path in self._holders[key])
@@ -119,7 +126,14 @@ def _file_state(content: FileContent, old: _FileState | None) -> _FileState:
     if old is not None and (broken or content.partly_unreadable):
         missing = {key: obj for key, obj in {**old.kept, **old.objects}.items() if key not in objects}
         kept = missing if content.partly_unreadable else {key: missing[key] for key in broken if key in missing}
-    return _FileState(content, objects, kept, tuple(repeated))
+    return _FileState(objects, kept, tuple(repeated))
+
+
+def _findings(content: FileContent) -> Iterator[Finding]:
+    """What is wrong within a file."""
+    yield from content.findings
+    for document in content.documents:
+        yield from document.findings
 
 
 def _duplicate(obj: Object, first: Origin) -> Finding:

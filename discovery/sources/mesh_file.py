@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from discovery.runtime.logs import get_logger
 from discovery.schema.decode_mesh import decode_mesh_config
@@ -23,6 +23,7 @@ from discovery.sources.watch import Directory, Watch, existing, identify
 
 __all__ = ["MeshConfigSource", "read_mesh_config"]
 
+_QUIET_MS: Final = 50  # edited seldom, so its watch is the one that may sleep longer
 SetMesh = Callable[[MeshConfig], object]  # ``Store.set_mesh``
 
 
@@ -65,7 +66,7 @@ class MeshConfigSource:
 
     async def run(self) -> None:
         """Follow the file until cancelled."""
-        await Watch(self._directories, self.look, self._wanted).run()
+        await Watch(self._directories, self.look, self._wanted, quiet_ms=_QUIET_MS).run()
 
     def _directories(self) -> frozenset[Directory]:
         """Where the file is named, and where it really lies."""

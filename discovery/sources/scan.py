@@ -1,13 +1,14 @@
 """What a directory holds, by names and file status, and the content of files that are different from before.
 
-Blocking; runs in a thread. Values in, values out.
+``scan`` goes through everything, ``glance`` looks only at the paths that events named: the cost of one edit must not
+grow with the number of files. Blocking; runs in a thread. Values in, values out.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,9 +17,11 @@ from discovery.schema.meta import Origin
 from discovery.sources.documents import MAX_FILE_BYTES, FileContent, read_documents, unreadable_file
 from discovery.sources.watch import Directory, existing, identify
 
-__all__ = ["Known", "Scan", "Signature", "scan"]
+__all__ = ["Glance", "Known", "Scan", "Signature", "glance", "scan"]
 
 _SUFFIXES: Final = (".yaml", ".yml")
+# For more paths than this, going through everything costs no more, and the kernel may have dropped some events.
+_GLANCES: Final = 256
 
 
 class Signature(NamedTuple):
@@ -45,6 +48,17 @@ class Scan(NamedTuple):
     gone: tuple[str, ...]  # files that are not there any more
     directories: frozenset[Directory]  # to be watched
     findings: tuple[Finding, ...]  # about directories
+    # Directories gone through: absolute name -> as walked. Empty if anything below is a link: then the name in an event
+    # does not tell which of our files are different.
+    folders: Mapping[str, str] = {}
+
+
+class Glance(NamedTuple):
+    """What has become of some files."""
+
+    signatures: dict[str, Signature]  # of those read
+    read: tuple[FileContent, ...]
+    gone: tuple[str, ...]
 
 
 class _Walk:
@@ -53,6 +67,8 @@ class _Walk:
     def __init__(self) -> None:
         self.files: dict[str, Signature] = {}
         self.directories: set[Directory] = set()
+        self.folders: dict[str, str] = {}
+        self.linked = False
         self.unreadable: list[str] = []
         self.findings: list[Finding] = []
         self._seen: set[tuple[int, int]] = set()
@@ -72,12 +88,14 @@ class _Walk:
             return
         self._seen.add((here.device, here.inode))
         self.directories.add(here)
+        self.folders[here.path] = path
         for entry in entries:
-            if not entry.name.startswith("."):
+            if not _hidden(entry.name):
                 self._entry(entry)
 
     def _entry(self, entry: os.DirEntry[str]) -> None:
         try:
+            self.linked = self.linked or entry.is_symlink()
             if entry.is_dir():
                 self.enter(entry.path)
                 return
@@ -88,7 +106,7 @@ class _Walk:
             return
         if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
             return
-        self.files[entry.path] = Signature(status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)
+        self.files[entry.path] = _signature(status)
         if entry.is_symlink():  # its target is written elsewhere
             target = identify(os.path.dirname(os.path.realpath(entry.path)))
             if target is not None:
@@ -113,7 +131,51 @@ def scan(root: str, known: Known, hinted: frozenset[str] = frozenset()) -> Scan:
     kept = {path: known.signatures[path] for path in known.contents if path.startswith(held)}
     gone = tuple(path for path in known.contents if path not in walk.files and path not in kept)
     directories = frozenset(walk.directories)
-    return Scan({**kept, **walk.files}, tuple(read), gone, directories, tuple(walk.findings))
+    folders = {} if walk.linked else walk.folders
+    return Scan({**kept, **walk.files}, tuple(read), gone, directories, tuple(walk.findings), folders)
+
+
+def glance(last: Scan, contents: Mapping[str, FileContent], hinted: Iterable[str]) -> Glance | None:
+    """Look at some absolute paths only; None where that may not be all that is different, so that a scan is due."""
+    paths = tuple(hinted)
+    if not paths or len(paths) > _GLANCES:
+        return None
+    signatures: dict[str, Signature] = {}
+    read: list[FileContent] = []
+    gone: list[str] = []
+    for absolute in paths:
+        above, name = os.path.split(absolute)
+        folder = last.folders.get(above)
+        if folder is None or absolute in last.folders or identify(folder) not in last.directories:
+            return None
+        if _hidden(name):
+            continue
+        path = os.path.join(folder, name)
+        status = _status(path)
+        if status is None:
+            if path in contents:
+                gone.append(path)
+        elif not stat.S_ISREG(status.st_mode):
+            return None
+        elif name.endswith(_SUFFIXES):
+            signatures[path] = _signature(status)
+            read.append(_read(path, contents.get(path)))
+    return Glance(signatures, tuple(read), tuple(gone))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return Signature(status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)
 
 
 def _read(path: str, before: FileContent | None) -> FileContent:

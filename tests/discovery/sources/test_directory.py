@@ -118,7 +118,7 @@ async def test_broken_file_is_reported_and_keeps_serving(tmp_path: Path) -> None
         await changed.until(lambda: changed.hosts("two") == ("h2",))
         assert changed.hosts("one") == ("h1",)
         (finding,) = source.findings
-        assert (finding.origin.path, finding.origin.line) == (str(tmp_path / "a.yaml"), 2)
+        assert (finding.origin.path, finding.origin.line) == (str(tmp_path / "a.yaml"), 1)
         world.write("a", virtual_service("one", "h3"))
         await changed.until(lambda: changed.hosts("one") == ("h3",))
     assert source.findings == ()
@@ -181,3 +181,23 @@ async def test_only_the_edited_document_of_a_large_file_is_committed(tmp_path: P
         text = (tmp_path / "big.yaml").read_text().split("\n")
         for obj in changed.store.objects.values():
             assert f"name: {obj.name}" in "\n".join(text[obj.origin.line - 1 : obj.origin.line + 4])
+
+
+async def test_a_look_at_one_file_touches_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost of an edit does not grow with the number of files: none but the named one is asked for its status."""
+    world = DirectoryWorld(tmp_path)
+    for number in range(10):
+        world.write(f"f{number}", virtual_service(f"vs-{number}", "h"))
+    changed = Changed(Store(Database()))
+    async with world.source(changed.store) as source:
+        world.write("f3", virtual_service("vs-3", "other"))
+        world.write("f4", virtual_service("vs-4", "other"))
+        monkeypatch.setattr(os, "scandir", lambda path: pytest.fail(f"{path} was listed"))
+        await source.look(frozenset({str(tmp_path / "f3.yaml")}))
+        assert (changed.hosts("vs-3"), changed.hosts("vs-4")) == (("other",), ("h",))
+        world.delete("f3")
+        await source.look(frozenset({str(tmp_path / "f3.yaml")}))
+        assert changed.hosts("vs-3") is None
+        monkeypatch.undo()
+        await source.look()
+        assert changed.hosts("vs-4") == ("other",)

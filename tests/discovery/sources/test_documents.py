@@ -34,7 +34,7 @@ def test_a_broken_document_does_not_take_others_along() -> None:
     assert names == ["one", "two"]
     assert content.partly_unreadable
     (finding,) = content.documents[1].findings
-    assert str(finding).startswith("a.yaml:8: no valid YAML: ")  # the brace is missed where the text ends
+    assert str(finding).startswith("a.yaml:7: no valid YAML: ")  # the brace is missed where the text ends
 
 
 def test_findings_move_with_their_document() -> None:

@@ -52,3 +52,19 @@ async def test_looks_first_and_after_changes_and_follows_replaced_directories(tm
         while str(root / "b") not in await looks.get():
             pass
         task.cancel()
+
+
+async def test_looks_at_everything_now_and_then(tmp_path: Path) -> None:
+    """No event is needed: events can be lost."""
+    looks: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+
+    async def look(paths: frozenset[str]) -> None:
+        looks.put_nowait(paths)
+
+    here = identify(tmp_path)
+    watch = Watch(lambda: [here] if here else [], look, lambda path: True, audit_s=0.001)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        task = group.create_task(watch.run())
+        for _ in range(3):
+            assert await looks.get() == frozenset()
+        task.cancel()
