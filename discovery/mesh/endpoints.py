@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from discovery.engine import Database, query
 from discovery.mesh.facts import mesh_facts
+from discovery.mesh.selected import Selector, selected
 from discovery.mesh.services import service
 from discovery.mesh.settings import trust_domains
 from discovery.registry.endpoint import Endpoint
@@ -19,13 +20,11 @@ from discovery.registry.endpoints_from_kubernetes import (
 from discovery.registry.from_workload_entry import (
     endpoint_from_workload_entry,
     inline_endpoints,
-    workload_entry_labels,
 )
-from discovery.registry.selectors import matches
 from discovery.registry.service import Registry, Service, ServiceRef
 from discovery.registry.target_ports import declared_target
 from discovery.schema.meta import Kind, Object, ObjectKey
-from discovery.store.cells import HOST, NAMES, NAMESPACES, OBJECT, SLICES, InNamespace, ServiceName
+from discovery.store.cells import HOST, NAMESPACES, OBJECT, SLICES, ServiceName
 
 __all__ = ["ServicePort", "endpoints", "pending_pods", "service_accounts", "service_endpoints"]
 
@@ -35,11 +34,6 @@ class ServicePort(NamedTuple):
 
     service: ServiceRef
     port: int
-
-
-class _Selected(NamedTuple):
-    namespace: str
-    selector: tuple[tuple[str, str], ...]
 
 
 @query
@@ -61,38 +55,13 @@ def _slice(db: Database, key: ObjectKey) -> tuple[tuple[Endpoint, ...], tuple[Ob
     )
 
 
-@query
-def _selected_entries(db: Database, at: _Selected) -> tuple[ObjectKey, ...]:
-    """Workload entries that a selector means; the empty selector means none here."""
-    selector = dict(at.selector)
-    found = []
-    for name in sorted(NAMES(db, InNamespace(Kind.WORKLOAD_ENTRY, at.namespace))):
-        key = ObjectKey(Kind.WORKLOAD_ENTRY, at.namespace, name)
-        obj = OBJECT(db, key)
-        if obj is not None and matches(selector, workload_entry_labels(obj)):
-            found.append(key)
-    return tuple(found)
-
-
-@query
-def _selected_pods(db: Database, at: _Selected) -> tuple[ObjectKey, ...]:
-    selector = dict(at.selector)
-    found = []
-    for name in sorted(NAMES(db, InNamespace(Kind.POD, at.namespace))):
-        key = ObjectKey(Kind.POD, at.namespace, name)
-        obj = OBJECT(db, key)
-        if obj is not None and matches(selector, obj.meta.labels):
-            found.append(key)
-    return tuple(found)
-
-
 def _from_entries(db: Database, found: Service) -> Iterator[Endpoint]:
     if not found.selector:
         return
-    selected = _Selected(found.ref.namespace, tuple(sorted(found.selector.items())))
+    selector = tuple(sorted(found.selector.items()))
     declaring = OBJECT(db, found.source)
     facts = mesh_facts(db, None)
-    for key in _selected_entries(db, selected):
+    for key in selected(db, Selector(Kind.WORKLOAD_ENTRY, found.ref.namespace, selector)):
         obj = OBJECT(db, key)
         for port in found.ports if obj is not None and declaring is not None else ():
             target = declared_target(_spec(declaring), port)
@@ -101,7 +70,7 @@ def _from_entries(db: Database, found: Service) -> Iterator[Endpoint]:
                 yield endpoint
     if found.registry is Registry.KUBERNETES:
         return  # its pods are in its slices
-    for key in _selected_pods(db, selected):
+    for key in selected(db, Selector(Kind.POD, found.ref.namespace, selector)):
         pod = OBJECT(db, key)
         for port in found.ports if pod is not None else ():
             endpoint = (
