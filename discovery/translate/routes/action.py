@@ -45,14 +45,22 @@ def patience(*, retries: HTTPRetry | None, timeout: Any = None, hashed: bool = F
         timeout: of the whole request, and what gRPC clients may ask for at most; None: no limit.
         hashed: the endpoint follows from the request.
     """
-    fields: dict[str, Any] = {
-        "timeout": timeout or {},
-        "max_stream_duration": {"grpc_timeout_header_max": timeout or {}},
-    }
+    fields = _time_limits(timeout)
     policy = retry_policy(retries, hashed=hashed)
     if policy is not None:
         fields["retry_policy"] = policy
     return serialize(RouteAction(**fields))
+
+
+def _time_limits(timeout: Any) -> dict[str, Any]:
+    """Deadlines that gRPC clients send count up to the limit, or whatever they are where there is none.
+
+    Where a route has ``max_stream_duration``, Envoy (1.40) does not look at its ``timeout``; so a limit needs the
+    older ``max_grpc_timeout``, deprecated as it is.
+    """
+    if timeout:
+        return {"timeout": timeout, "max_grpc_timeout": timeout}
+    return {"timeout": {}, "max_stream_duration": {"grpc_timeout_header_max": {}}}
 
 
 def forward(fields: dict[str, Any], route: HTTPRoute, targets: Targets, defaults: Defaults) -> bytes | None:

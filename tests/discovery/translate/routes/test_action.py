@@ -57,7 +57,8 @@ def test_no_limit_unless_written() -> None:
     assert action.HasField("timeout")
     assert (action.timeout.seconds, action.max_stream_duration.grpc_timeout_header_max.seconds) == (0, 0)
     action = built(HTTPRoute(route=(to(A),), timeout=timedelta(seconds=3)))
-    assert (action.timeout.seconds, action.max_stream_duration.grpc_timeout_header_max.seconds) == (3, 3)
+    assert (action.timeout.seconds, action.max_grpc_timeout.seconds) == (3, 3)
+    assert not action.HasField("max_stream_duration")  # beside it Envoy does not look at ``timeout``
     assert action.retry_policy.num_retries.value == 2
 
 
