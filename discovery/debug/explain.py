@@ -15,13 +15,14 @@ from discovery.engine import Database, Node
 from discovery.mesh.services import service
 from discovery.schema.meta import Kind, Object, ObjectKey
 from discovery.store.cells import CLUSTER, MESH, OBJECT
-from discovery.translate.tables import Generators, Index, ResourceRef
+from discovery.translate.tables import Generators, Index, ResourceRef, TableKey
 from discovery.wire.type_urls import ROUTE
 from discovery.xds.connections import ConnectionInfo
 
 __all__ = ["Explainer", "UnknownResourceError"]
 
 _ABOUT_WORKLOADS: Final = frozenset({Kind.SIDECAR, Kind.WORKLOAD_ENTRY, Kind.POD})
+_POLICIES: Final = frozenset({Kind.SIDECAR, Kind.PEER_AUTHENTICATION, Kind.TELEMETRY})
 _MAX_OBJECTS: Final = 200
 
 
@@ -57,9 +58,12 @@ class Explainer(msgspec.Struct, frozen=True):
         node = ref.query.node(self.db, ref.key)
         resource = self.db.read(node)
         inputs = self.db.provenance(node)
-        candidates = dict.fromkeys((*_keys(inputs), *self._about_workload(connection)))
+        read = dict.fromkeys(_keys(inputs))
+        around = (*self._about_workload(connection), *find.policies(self.db))
         influence = Influence(self.db, find, enough=enough)
-        rows = sorted(_rows(candidates, self.objects, influence), key=_order)
+        rows = [self._row(key, influence) for key in read if key in self.objects]
+        more = (self._row(key, influence) for key in dict.fromkeys(around) if key in self.objects and key not in read)
+        rows = sorted([*rows, *(row for row in more if row.get("decides"))], key=_order)
         return {
             "proxy": connection.id,
             "type": type_url,
@@ -82,6 +86,20 @@ class Explainer(msgspec.Struct, frozen=True):
             if found is not None:
                 yield found.source
 
+    def _row(self, key: ObjectKey, influence: Influence) -> dict[str, Any]:
+        obj = self.objects[key]
+        row: dict[str, Any] = {"kind": str(key.kind), "namespace": key.namespace, "name": key.name}
+        if obj.origin.path:
+            row |= {"file": obj.origin.path, "line": obj.origin.line}
+        if obj.meta.uid:
+            row["uid"] = obj.meta.uid
+        decides = influence.decides(key)
+        if decides is not None:
+            row["decides"] = decides
+        if decides and (fields := influence.fields(obj)):
+            row["fields"] = fields
+        return row
+
 
 class _Finder:
     """Where a database renders one resource of one proxy."""
@@ -93,13 +111,20 @@ class _Finder:
         self._type_url = type_url
         self._name = name
 
+    def _tables(self, db: Database) -> tuple[TableKey, ...]:
+        return self._generators.tables(self._type_url, self._generators.view(db, self._proxy), self._routes)
+
     def _indexes(self, db: Database) -> Iterator[Index]:
-        view = self._generators.view(db, self._proxy)
-        for table in self._generators.tables(self._type_url, view, self._routes):
-            yield table.index(db, table.key)
+        return (table.index(db, table.key) for table in self._tables(db))
 
     def __call__(self, db: Database) -> ResourceRef | None:
         return next((index[self._name] for index in self._indexes(db) if self._name in index), None)
+
+    def policies(self, db: Database) -> Iterator[ObjectKey]:
+        """Policies that were read when it was chosen what to render: they too enter by the key."""
+        for table in self._tables(db):
+            inputs = db.provenance(table.index.node(db, table.key))
+            yield from (key for key in _keys(inputs) if key.kind in _POLICIES)
 
     def hint(self, db: Database) -> str:
         """Names that come near."""
@@ -115,24 +140,3 @@ def _order(row: dict[str, Any]) -> int:
 
 def _keys(inputs: Iterable[Node]) -> Iterator[ObjectKey]:
     return (node.key for node in inputs if node.cell is OBJECT)
-
-
-def _rows(
-    keys: Iterable[ObjectKey], objects: Mapping[ObjectKey, Object], influence: Influence
-) -> Iterator[dict[str, Any]]:
-    """Objects that exist."""
-    for key in keys:
-        obj = objects.get(key)
-        if obj is None:
-            continue
-        row: dict[str, Any] = {"kind": str(key.kind), "namespace": key.namespace, "name": key.name}
-        if obj.origin.path:
-            row |= {"file": obj.origin.path, "line": obj.origin.line}
-        if obj.meta.uid:
-            row["uid"] = obj.meta.uid
-        decides = influence.decides(key)
-        if decides is not None:
-            row["decides"] = decides
-        if decides and (fields := influence.fields(obj)):
-            row["fields"] = fields
-        yield row

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from discovery.auth.caller import Caller, Credentials, Listener
 from discovery.auth.errors import UnauthenticatedError
@@ -117,6 +118,20 @@ def _refused(status: int, text: str) -> web.HTTPException:
     return kinds[status](text=f"{text}\n")
 
 
+@web.middleware
+async def _one_bad_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The crash boundary of one request: it is logged, the next one is served."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except (ConnectionError, TimeoutError):
+        raise web.HTTPServiceUnavailable(text="the answer was not taken in time\n") from None
+    except Exception as error:
+        get_logger("debug").error("request failed", path=request.path, exc_info=error)
+        raise web.HTTPInternalServerError(text="internal error; the log says more\n") from error
+
+
 def _page_file(name: str) -> web.Response:
     body = files("discovery.debug").joinpath("web", name).read_bytes()
     return web.Response(body=body, content_type=_PAGE_FILES[name], charset="utf-8", headers=_PAGE_HEADERS)
@@ -143,7 +158,7 @@ def build_application(content: DebugContent) -> web.Application:
             raise _refused(404, f"the page has no file {name!r}")
         return _page_file(name)
 
-    application = web.Application()
+    application = web.Application(middlewares=[_one_bad_request])
     application.router.add_get("/ready", ready)
     application.router.add_get("/metrics", metrics)
     application.router.add_get("/version", version)

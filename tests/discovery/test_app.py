@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from discovery.app import run_discovery
 from discovery.ctl.compare import compare
 from discovery.ctl.dump import Dump
 from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
+from discovery.runtime.logs import Logger, configure_logging
 from discovery.settings import FLAGS, Settings, load_settings
 from discovery.wire.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse, Node
 from discovery.wire.type_urls import CLUSTER
@@ -30,6 +32,15 @@ kind: Service
 metadata: {name: web, namespace: shop}
 spec: {clusterIP: 10.1.0.1, ports: [{name: http, port: 80}]}
 """
+
+
+@pytest.fixture(autouse=True)
+def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The program sets up logging of the whole process; the next test finds it as it was."""
+    monkeypatch.setattr(Logger, "backend", Logger.__dict__["backend"])
+    configure_logging()
+    yield
+    structlog.reset_defaults()
 
 
 def settings(config_dir: Path, **flags: str) -> Settings:

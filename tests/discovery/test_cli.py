@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from discovery import cli as module
 from discovery.cli import cli
+from discovery.runtime.logs import Logger, configure_logging
 from discovery.settings import FLAGS, Settings
+
+
+@pytest.fixture(autouse=True)
+def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The program sets up logging of the whole process; the next test finds it as it was."""
+    monkeypatch.setattr(Logger, "backend", Logger.__dict__["backend"])
+    configure_logging()
+    yield
+    structlog.reset_defaults()
 
 
 def run(*args: str) -> Result:

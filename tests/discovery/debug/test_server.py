@@ -172,3 +172,13 @@ async def test_a_taken_port_is_an_error_at_once() -> None:
         with pytest.raises(OSError, match="in use"):
             async with second:
                 pass
+
+
+async def test_one_bad_request_stops_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 without a word of what broke; the next question is answered."""
+    world = DebugWorld()
+    monkeypatch.setattr(type(world.connections), "failures", lambda self: 1 / 0)
+    async with serving(world) as port:
+        broken = await get(port, "/debug/push_status")
+        assert (broken.status, broken.body) == (500, b"internal error; the log says more\n")
+        assert (await get(port, "/debug/syncz")).status == 200
