@@ -1,0 +1,83 @@
+"""What ``iptables-save`` prints, read: what of ours is there, and the restore file that takes it away. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from agent.capture.iptables import Line
+from agent.capture.rules import BUILT_IN_CHAINS
+
+__all__ = ["PREFIX", "SavedTable", "differences", "is_bare", "parse_saved", "render_removal", "residue"]
+
+PREFIX: Final = "ISTIO_"
+_JUMP: Final = re.compile(r"(?:^|\s)-[jg] ISTIO_")
+
+
+class SavedTable(msgspec.Struct, frozen=True, kw_only=True):
+    """A table: chains with their policies (``-`` for chains that somebody made), rules as (chain, arguments)."""
+
+    chains: Mapping[str, str] = {}
+    rules: tuple[tuple[str, str], ...] = ()
+
+
+def parse_saved(text: str) -> dict[str, SavedTable]:
+    """The tables by name."""
+    tables: dict[str, tuple[dict[str, str], list[tuple[str, str]]]] = {}
+    name = ""
+    for line in text.splitlines():
+        if line.startswith("*"):
+            name = line[1:].strip()
+            tables[name] = ({}, [])
+        elif name and line.startswith(":"):
+            chain, policy, *_ = line[1:].split()
+            tables[name][0][chain] = policy
+        elif name and line.startswith("-A "):
+            _, chain, *rest = line.split(" ", 2)
+            tables[name][1].append((chain, "".join(rest)))
+    return {name: SavedTable(chains=chains, rules=tuple(rules)) for name, (chains, rules) in tables.items()}
+
+
+def residue(saved: Mapping[str, SavedTable]) -> list[str]:
+    """Chains of ours that are there, as ``table/chain``."""
+    return [f"{name}/{chain}" for name, table in saved.items() for chain in table.chains if chain.startswith(PREFIX)]
+
+
+def differences(saved: Mapping[str, SavedTable], lines: Sequence[Line]) -> list[str]:
+    """Chains of ours whose number of rules is not that of the plan; whether they are the same rules is not told."""
+    there = Counter(
+        (name, chain) for name, table in saved.items() for chain, _ in table.rules if chain.startswith(PREFIX)
+    )
+    wanted = Counter((line.table, line.chain) for line in lines if line.chain.startswith(PREFIX))
+    known = {tuple(place.split("/")) for place in residue(saved)}
+    return [
+        f"{table}/{chain} has {there[table, chain]} rules, want {wanted[table, chain]}"
+        for table, chain in sorted(known | wanted.keys())
+        if there[table, chain] != wanted[table, chain] or not wanted[table, chain]
+    ]
+
+
+def is_bare(table: SavedTable) -> bool:
+    """Nothing in it does anything."""
+    return not table.rules and all(
+        chain in BUILT_IN_CHAINS and policy == "ACCEPT" for chain, policy in table.chains.items()
+    )
+
+
+def render_removal(saved: Mapping[str, SavedTable], others: Sequence[Line]) -> str:
+    """The restore file that takes away our chains, the jumps to them, and ``others``, which must be there."""
+    text: list[str] = []
+    for name, table in saved.items():
+        ours = [chain for chain in table.chains if chain.startswith(PREFIX)]
+        removal = [
+            f"-D {chain} {rule}" for chain, rule in table.rules if not chain.startswith(PREFIX) and _JUMP.search(rule)
+        ]
+        removal += [f"-D {line.chain} {' '.join(line.arguments)}" for line in others if line.table == name]
+        removal += [f"-F {chain}" for chain in ours] + [f"-X {chain}" for chain in ours]
+        if removal:
+            text += [f"* {name}", *removal, "COMMIT"]
+    return "".join(f"{line}\n" for line in text)
