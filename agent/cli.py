@@ -23,6 +23,7 @@ from discovery.runtime.memory import keep_heap_small
 __all__ = ["cli", "main"]
 
 _FAILED = 255
+_CAPTURE = ("istio-clean-iptables", "istio-iptables")
 
 _TYPE = "Identity"
 _ENVOY = "Envoy"
@@ -52,7 +53,23 @@ _PROXY_FLAGS: tuple[tuple[str, str, str, Any, str], ...] = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Also the commands of traffic capture, read only when one is called: a running agent has no use for them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted([*super().list_commands(ctx), *_CAPTURE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in _CAPTURE:
+            return super().get_command(ctx, cmd_name)
+        from agent.capture import commands
+
+        return commands.iptables_command if cmd_name == "istio-iptables" else commands.clean_command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """The data plane agent: runs Envoy beside a workload, relays its configuration, serves its certificates."""
 
