@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.kit.live import LiveDiscovery, beside, until
-from tests.kit.live_agent import LiveAgent, free_ports
-from tests.kit.live_backend import Backend, Steady, call, serving_backend
-from tests.kit.live_mesh import SecureMesh, Workload
+from tests.kit.live_agent import LiveAgent
+from tests.kit.live_backend import Steady, call
+from tests.kit.live_mesh import prepared, serves, workloads
 from tests.kit.mesh_ca import MeshCa
 
 pytestmark = [pytest.mark.envoy]
 
 CASES = Path(__file__).parent / "cases"
-API = "api.default.svc.cluster.local"
 
 EDITED = """
 apiVersion: networking.istio.io/v1
@@ -32,48 +29,6 @@ kind: VirtualService
 metadata: {name: api, namespace: default}
 spec: {hosts: [api], http: [{headers: {request: {set: {x-seen: "1"}}}, route: [{destination: {host: api}}]}]}
 """
-
-
-class Pair(NamedTuple):
-    """Two workloads of a mesh, and where the caller's application would call."""
-
-    mesh: SecureMesh
-    backend: Backend
-    caller: Workload
-    api: Workload
-    out: tuple[str, int]
-
-    @property
-    def host(self) -> str:
-        """What the application calls it."""
-        return f"{API}:{self.out[1]}"
-
-
-@asynccontextmanager
-async def prepared(directory: Path) -> AsyncIterator[tuple[SecureMesh, Backend, tuple[str, int]]]:
-    """The mesh on disk, and the application."""
-    port_in, port_out = free_ports(2)
-    async with serving_backend("api") as backend:
-        text = (CASES / "two-workloads.yaml").read_text(encoding="utf-8")
-        for name, value in {"PORT_IN": port_in, "PORT_OUT": port_out, "PORT_APP": backend.port}.items():
-            text = text.replace(name, str(value))
-        yield SecureMesh(directory, text), backend, ("127.0.0.60", port_out)
-
-
-def workloads(mesh: SecureMesh, backend: Backend, out: tuple[str, int]) -> Pair:
-    """Directories for both agents; the authority must exist."""
-    return Pair(mesh, backend, mesh.workload("caller", ip="127.0.0.60"), mesh.workload("api", ip="127.0.0.61"), out)
-
-
-async def serves(pair: Pair, *agents: LiveAgent) -> None:
-    """Return once both sidecars are ready and a request comes through."""
-    for agent in agents:
-        await agent.until("/healthz/ready", 200)
-
-    async def answered() -> bool:
-        return (await call(pair.out, host=pair.host)).body == b"api"
-
-    await until(answered, lambda: "\n".join(agent.text[-3000:] for agent in agents))
 
 
 async def rejected_of(agent: LiveAgent) -> dict[str, int]:
@@ -100,7 +55,7 @@ BOTH = {"api-0.default": 2, "caller-0.default": 5}  # clusters and listeners; en
 async def test_killed_control_plane(tmp_path: Path) -> None:
     """kill -9: no request fails, agents come back to its successor, nothing is sent again, the next edit arrives."""
     async with AsyncExitStack() as stack:
-        mesh, backend, out = await stack.enter_async_context(prepared(tmp_path))
+        mesh, backend, out = await stack.enter_async_context(prepared(tmp_path, CASES / "two-workloads.yaml"))
         async with mesh.discovery() as first:
             pair = workloads(mesh, backend, out)
             caller = await stack.enter_async_context(pair.caller.running(first))
@@ -140,7 +95,7 @@ async def test_killed_control_plane(tmp_path: Path) -> None:
 async def test_killed_envoy(tmp_path: Path) -> None:
     """kill -9: the agent says so and ends with 0; the control plane forgets the proxy; a new agent serves again."""
     async with AsyncExitStack() as stack:
-        mesh, backend, out = await stack.enter_async_context(prepared(tmp_path))
+        mesh, backend, out = await stack.enter_async_context(prepared(tmp_path, CASES / "two-workloads.yaml"))
         discovery = await stack.enter_async_context(mesh.discovery())
         pair = workloads(mesh, backend, out)
         caller = await stack.enter_async_context(pair.caller.running(discovery))
@@ -158,7 +113,7 @@ async def test_killed_envoy(tmp_path: Path) -> None:
 async def test_expired_token(tmp_path: Path) -> None:
     """Both sides say what is wrong, no configuration is given; a fresh token in the file is enough."""
     async with AsyncExitStack() as stack:
-        mesh, backend, out = await stack.enter_async_context(prepared(tmp_path))
+        mesh, backend, out = await stack.enter_async_context(prepared(tmp_path, CASES / "two-workloads.yaml"))
         discovery = await stack.enter_async_context(mesh.discovery())
         pair = workloads(mesh, backend, out)
         pair.api.mount_token(age=timedelta(hours=2))
@@ -178,7 +133,7 @@ async def test_expired_token(tmp_path: Path) -> None:
 async def test_wrong_root(tmp_path: Path) -> None:
     """The agent does not talk to whom it cannot verify, and says which file to look at; the right root is enough."""
     async with AsyncExitStack() as stack:
-        mesh, backend, out = await stack.enter_async_context(prepared(tmp_path))
+        mesh, backend, out = await stack.enter_async_context(prepared(tmp_path, CASES / "two-workloads.yaml"))
         discovery = await stack.enter_async_context(mesh.discovery())
         pair = workloads(mesh, backend, out)
         pair.api.trust(_stranger())

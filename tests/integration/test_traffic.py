@@ -244,7 +244,7 @@ async def _delay(road: Road) -> None:
     clock = SystemClock()
     began = clock.monotonic()
     assert (await road.call()).body == b"v1"
-    assert 0.3 <= clock.monotonic() - began < 5
+    assert 0.29 <= clock.monotonic() - began < 5  # Envoy counts in milliseconds
 
 
 async def _mirror(road: Road) -> None:
@@ -287,7 +287,7 @@ async def _timeout(road: Road) -> None:
     road.v1.hang()
     began = clock.monotonic()
     assert (await road.call()).status == 504
-    assert 0.2 <= clock.monotonic() - began < 5
+    assert 0.19 <= clock.monotonic() - began < 5
     await road.route({"route": [V1], "retries": {"attempts": 2, "perTryTimeout": "0.1s", "retryOn": "gateway-error"}})
     road.v1.hang()
     assert (await road.call()).status == 504

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from discovery.auth.dev_issuer import DevIssuer
-from tests.kit.live import LiveDiscovery, live_discovery
-from tests.kit.live_agent import LiveAgent, live_agent
+from tests.kit.live import LiveDiscovery, live_discovery, until
+from tests.kit.live_agent import LiveAgent, free_ports, live_agent
+from tests.kit.live_backend import Backend, call, serving_backend
 
-__all__ = ["SecureMesh", "Workload"]
+__all__ = ["Pair", "SecureMesh", "Workload", "prepared", "serves", "workloads"]
 
 
 class Workload:
@@ -97,3 +99,50 @@ class SecureMesh:
             self.directory, self.config, args=args, env=env, ports=ports, secure=secure
         ) as running:
             yield running
+
+
+class Pair(NamedTuple):
+    """Two workloads of a mesh, and where the caller's application would call."""
+
+    mesh: SecureMesh
+    backend: Backend
+    caller: Workload
+    api: Workload
+    out: tuple[str, int]
+
+    @property
+    def host(self) -> str:
+        """What the application calls it."""
+        return f"api.default.svc.cluster.local:{self.out[1]}"
+
+
+def _filled_in(case: Path, **values: int) -> str:
+    text = case.read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = text.replace(name, str(value))
+    return text
+
+
+@asynccontextmanager
+async def prepared(directory: Path, case: Path) -> AsyncIterator[tuple[SecureMesh, Backend, tuple[str, int]]]:
+    """The mesh on disk, and the application."""
+    port_in, port_out = free_ports(2)
+    async with serving_backend("api") as backend:
+        text = _filled_in(case, PORT_IN=port_in, PORT_OUT=port_out, PORT_APP=backend.port)
+        yield SecureMesh(directory, text), backend, ("127.0.0.60", port_out)
+
+
+def workloads(mesh: SecureMesh, backend: Backend, out: tuple[str, int]) -> Pair:
+    """Directories for both agents; the authority must exist."""
+    return Pair(mesh, backend, mesh.workload("caller", ip="127.0.0.60"), mesh.workload("api", ip="127.0.0.61"), out)
+
+
+async def serves(pair: Pair, *agents: LiveAgent) -> None:
+    """Return once both sidecars are ready and a request comes through."""
+    for agent in agents:
+        await agent.until("/healthz/ready", 200)
+
+    async def answered() -> bool:
+        return (await call(pair.out, host=pair.host)).body == b"api"
+
+    await until(answered, lambda: "\n".join(agent.text[-3000:] for agent in agents))
