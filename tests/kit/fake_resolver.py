@@ -47,28 +47,30 @@ class FakeResolver(asyncio.DatagramProtocol):
         self.reply = reply
         self.asked: list[tuple[str, str]] = []  # name and type
         self.port = 0
+        self.last_client: tuple[str, int] = ("", 0)  # of the last question by UDP
         self._server: asyncio.Server | None = None
-        self._transport: asyncio.DatagramTransport | None = None
+        self.transport: asyncio.DatagramTransport | None = None
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
+        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         """A question by UDP."""
+        self.last_client = (str(addr[0]), addr[1])
         answer = self._answer(data, tcp=False)
-        if answer is not None and self._transport is not None:
-            self._transport.sendto(answer, addr)
+        if answer is not None and self.transport is not None:
+            self.transport.sendto(answer, addr)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
