@@ -28,10 +28,7 @@ from agent.launch import Host, Launch, Paths, plan_launch
 from agent.metrics import Registry
 from agent.process_metrics import ProcessMetrics
 from agent.settings import Settings, process_environ
-from agent.status.metrics import StatusMetrics
-from agent.status.readiness import EnvoyConfigured, EnvoyLive, Gate
-from agent.status.scrape import Scrape
-from agent.status.server import StatusRoutes
+from agent.status_port import build_status_server
 from agent.upstreams import xds_upstream
 from agent.x509.client import X509
 from agent.x509.process import X509Process
@@ -230,33 +227,16 @@ def _services(
     )
     services: list[Service] = [worker, identity.secrets, identity.server, relay, envoy]
     if settings.config.status_port:
-        metrics = StatusMetrics(registry)
-
-        def on_live() -> None:
-            metrics.startup_duration.set(clock.monotonic() - started_at)
-
-        admin = _admin(settings, launch)
-        checks = (
-            EnvoyConfigured(admin),
-            Gate("shutdown", lambda: "server is terminated" if envoy.ending else ""),
-            EnvoyLive(admin, on_pass=on_live),
+        status = build_status_server(
+            settings,
+            launch,
+            envoy,
+            _admin(settings, launch),
+            registry=registry,
+            age_s=lambda: clock.monotonic() - started_at,
         )
-        scrape = Scrape(
-            metrics,
-            registry.render,
-            envoy=_envoy_metrics(settings, launch),
-            local_only=settings.env.metrics_localhost_only,
-        )
-        routes = StatusRoutes(checks, scrape, drain=envoy.drain, quit_agent=lambda: envoy.request_end(Reason.QUIT))
-        services.insert(0, _OptionalService(HttpServer("status", routes, port=settings.config.status_port)))
+        services.insert(0, _OptionalService(status))
     return services
-
-
-def _envoy_metrics(settings: Settings, launch: Launch) -> TcpTarget | None:
-    if not settings.env.merge_envoy_stats:
-        return None
-    port = settings.env.prometheus_port or settings.config.proxy_admin_port
-    return TcpTarget(launch.addresses.localhost, port)
 
 
 @contextmanager

@@ -113,6 +113,20 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         bool, _V("METRICS_LOCALHOST_ACCESS_ONLY", "Statistics are told on loopback only.")
     ] = False
 
+    app_probers: Annotated[
+        str, _V("ISTIO_KUBE_APP_PROBERS", "The application's probes by path, as JSON; written by the injector.")
+    ] = ""
+    probe_keepalive: Annotated[
+        bool, _V("ENABLE_PROBE_KEEPALIVE_CONNECTIONS", "Connections to the application are used for several probes.")
+    ] = False
+    probe_localhost: Annotated[
+        bool, _V("REWRITE_PROBE_LEGACY_LOCALHOST_DESTINATION", "Probe localhost instead of the pod's address.")
+    ] = False
+    prometheus_annotations: Annotated[
+        str,
+        _V("ISTIO_PROMETHEUS_ANNOTATIONS", "Where the application tells its metrics, as JSON; merged with Envoy's."),
+    ] = ""
+
     exit_on_zero_connections: Annotated[
         bool, _V("EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "Drain until no connection is left.")
     ] = False

@@ -1,4 +1,4 @@
-"""One scrape for all of a workload: the agent's own metrics, then Envoy's.
+"""One scrape for all of a workload: the agent's own metrics, then Envoy's, then the application's.
 
 A source that fails is left out and counted; the scrape itself always succeeds, or one broken source would blind
 Prometheus to the others.
@@ -6,40 +6,38 @@ Prometheus to the others.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import zlib
+from collections.abc import Callable, Sequence
 from typing import Final
+from urllib.parse import urlencode
 
+import msgspec
+
+from agent.status.merge import Format, Part, accepts_gzip, join_application, merge, read_format, rewrite_accept
 from agent.status.metrics import StatusMetrics
-from discovery.runtime.http import Request, Response
+from agent.status.scrape_targets import ScrapeTarget
+from discovery.runtime.http import Headers, Request, Response
 from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
 from discovery.runtime.logs import get_logger
 
-__all__ = ["Scrape", "accepted_by_envoy", "scrape_timeout_s"]
+__all__ = ["Scrape", "ScrapeSources", "scrape_timeout_s"]
 
 _LOG: Final = get_logger("default")
-_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
-_PLAIN: Final = "text/plain;version=0.0.4"
 _DEFAULT_TIMEOUT_S: Final = 30.0
+_FORWARDED: Final = ("user-agent", "x-prometheus-scrape-timeout-seconds")
+# Of several targets each is held in memory until the slowest has answered.
+_MAX_TARGET_BYTES: Final = 10 << 20
+_MIN_GZIP_BYTES: Final = 1400  # what fits into one packet anyway
+_GZIP: Final = 31  # zlib's number for the gzip form with the largest window
 
 
-def accepted_by_envoy(accept: str) -> str:
-    """The ``Accept`` header for Envoy: only texts, for what is concatenated must be of one format.
+class ScrapeSources(msgspec.Struct, frozen=True, kw_only=True):
+    """Besides the agent's own: Envoy's Prometheus listener (None to leave it out) and the application's targets."""
 
-    The order of preference is kept and written as falling quality.
-    """
-    kept: list[str] = []
-    for item in accept.split(","):
-        media = [part.strip() for part in item.split(";") if not part.strip().startswith("q=")]
-        name = media[0].lower() if media else ""
-        if name in ("*/*", "*"):
-            media = [_PLAIN]
-        elif name not in ("text/plain", "text/*"):
-            continue
-        if (wanted := ";".join(media)) not in kept:
-            kept.append(wanted)
-    if len(kept) <= 1:
-        return kept[0] if kept else _PLAIN
-    return ",".join(f"{name};q=0.{max(9 - rank, 1)}" for rank, name in enumerate(kept))
+    envoy: TcpTarget | None = None
+    application: tuple[ScrapeTarget, ...] = ()
+    application_host: str = "localhost"
 
 
 def scrape_timeout_s(request: Request) -> float:
@@ -55,12 +53,12 @@ class Scrape:
     """Answers ``/stats/prometheus`` and ``/metrics``."""
 
     def __init__(
-        self, metrics: StatusMetrics, own: Callable[[], bytes], *, envoy: TcpTarget | None, local_only: bool = False
+        self, metrics: StatusMetrics, own: Callable[[], bytes], sources: ScrapeSources, *, local_only: bool = False
     ) -> None:
-        """``own`` renders the agent's metrics; ``envoy``: its Prometheus listener, None to leave it out."""
+        """``own`` renders the agent's metrics."""
         self._metrics = metrics
         self._own = own
-        self._envoy = envoy
+        self._sources = sources
         self._local_only = local_only
 
     async def answer(self, request: Request) -> Response:
@@ -68,33 +66,68 @@ class Scrape:
         if self._local_only and not request.local:
             return Response(status=403, body=b"Only requests from localhost are allowed\n")
         self._metrics.scrapes.inc()
-        parts = [self._own()]
-        if self._envoy is not None:
-            parts.append(await self._guarded(self._scrape_envoy(self._envoy, request)))
-        body = b"\n".join(part.rstrip(b"\n") for part in parts if part) + b"\n"
-        return Response(body=body, content_type=_TEXT)
+        envoy, application = await asyncio.gather(self._envoy(request), self._application(request))
+        whole = merge(self._own(), envoy, application)
+        return await _respond(whole, request)
 
-    async def _guarded(self, scrape: Awaitable[bytes]) -> bytes:
-        try:
-            return await scrape
-        except HttpClientError as error:
-            self._metrics.scrape_failures.inc("envoy")
-            _LOG.warning("scrape of Envoy failed", reason=str(error))
+    async def _envoy(self, request: Request) -> bytes:
+        target = self._sources.envoy
+        if target is None:
             return b""
+        path = "/stats/prometheus" + (f"?{urlencode(request.query)}" if request.query else "")
+        part = await self._ask("envoy", target, path, _headers(request, openmetrics=False), scrape_timeout_s(request))
+        return part.body if part else b""
 
-    async def _scrape_envoy(self, target: TcpTarget, request: Request) -> bytes:
-        path = "/stats/prometheus"
-        if request.query:
-            from urllib.parse import urlencode
+    async def _application(self, request: Request) -> Part | None:
+        headers, timeout_s = _headers(request, openmetrics=True), scrape_timeout_s(request)
+        host, targets = self._sources.application_host, self._sources.application
+        parts: Sequence[Part | None] = await asyncio.gather(
+            *(
+                self._ask("application", TcpTarget(host, target.port), target.path, headers, timeout_s)
+                for target in targets
+            )
+        )
+        if len(targets) > 1:
+            parts = [self._bounded(part, target) for part, target in zip(parts, targets, strict=True)]
+        return join_application([part for part in parts if part is not None])
 
-            path += "?" + urlencode(request.query)
-        headers = [("accept", accepted_by_envoy(request.header("accept", "*/*")))]
-        headers += [
-            (name, value)
-            for name in ("user-agent", "x-prometheus-scrape-timeout-seconds")
-            if (value := request.header(name))
-        ]
-        response = await fetch(target, path, headers=tuple(headers), timeout_s=scrape_timeout_s(request))
-        if response.status != 200:
-            raise HttpClientError(f"GET {path} at {target}: status {response.status}, want 200")
-        return response.body
+    async def _ask(self, source: str, target: TcpTarget, path: str, headers: Headers, timeout_s: float) -> Part | None:
+        try:
+            response = await fetch(target, path, headers=headers, timeout_s=timeout_s)
+            if response.status != 200:
+                raise HttpClientError(f"GET {path} at {target}: status {response.status}, want 200")
+        except (HttpClientError, ValueError) as error:
+            self._leave_out(source, str(error))
+            return None
+        return Part(response.body, read_format(response.content_type))
+
+    def _bounded(self, part: Part | None, target: ScrapeTarget) -> Part | None:
+        if part is not None and len(part.body) > _MAX_TARGET_BYTES:
+            reason = f"port {target.port} told {len(part.body)} bytes, at most {_MAX_TARGET_BYTES} of several targets"
+            self._leave_out("application", reason)
+            return None
+        return part
+
+    def _leave_out(self, source: str, reason: str) -> None:
+        self._metrics.scrape_failures.inc(source)
+        _LOG.warning("metrics of a source are left out", source=source, reason=reason)
+
+
+def _headers(request: Request, *, openmetrics: bool) -> Headers:
+    accept = rewrite_accept(request.header("accept", "*/*"), openmetrics=openmetrics)
+    forwarded = ((name, value) for name in _FORWARDED if (value := request.header(name)))
+    return (("accept", accept), *forwarded)
+
+
+async def _respond(whole: Part, request: Request) -> Response:
+    body = whole.body
+    headers: Headers = (("vary", "Accept-Encoding"),)
+    if len(body) >= _MIN_GZIP_BYTES and accepts_gzip(request.header("accept-encoding")):
+        body = await asyncio.to_thread(_gzip, body)
+        headers = (*headers, ("content-encoding", "gzip"))
+    return Response(body=body, content_type=Format(whole.format).value, headers=headers)
+
+
+def _gzip(body: bytes) -> bytes:
+    packer = zlib.compressobj(level=6, wbits=_GZIP)
+    return packer.compress(body) + packer.flush()

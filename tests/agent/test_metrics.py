@@ -25,11 +25,11 @@ def test_counters_have_exactly_their_name() -> None:
     plain.inc()
     assert plain.count() == 1
     assert read(registry) == {
-        ("a_requests", ()): 1,
+        ("a_requests_total", ()): 1,  # the reader's spelling of every counter
         ("b_total", (("type", "x"),)): 0,
         ("b_total", (("type", "y"),)): 2,
     }
-    assert b"# TYPE a_requests untyped\n" in registry.render()
+    assert b"# TYPE a_requests counter\na_requests 1.0\n" in registry.render()
     assert b"# TYPE b_total counter\n" in registry.render()
 
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
+from agent.status import scrape as module
 from agent.status.metrics import StatusMetrics
-from agent.status.scrape import Scrape, accepted_by_envoy, scrape_timeout_s
+from agent.status.scrape import Scrape, ScrapeSources, scrape_timeout_s
+from agent.status.scrape_targets import ScrapeTarget
 from discovery.runtime.http import Request, Response
 from discovery.runtime.http_client import TcpTarget
 from tests.kit.admin import ScriptedAdmin, serving
@@ -26,7 +30,7 @@ async def test_own_metrics_come_first() -> None:
     """Then Envoy's, line by line; the query goes to Envoy, and so does what it may answer."""
     envoy = _Envoy(Response(body=b"envoy 2\n"))
     async with serving(envoy) as target:
-        scrape = Scrape(StatusMetrics(), lambda: b"own 1\n", envoy=target)
+        scrape = Scrape(StatusMetrics(), lambda: b"own 1\n", ScrapeSources(envoy=target))
         answer = await scrape.answer(
             _request(user_agent="prom", accept="application/openmetrics-text, text/plain;q=0.5")
         )
@@ -41,37 +45,83 @@ async def test_a_broken_source_is_left_out_and_counted(answer: Response | None) 
     """The scrape succeeds with what there is."""
     metrics = StatusMetrics()
     if answer is None:
-        result = await Scrape(metrics, lambda: b"own 1\n", envoy=TcpTarget("127.0.0.1", 1)).answer(_request())
+        result = await Scrape(metrics, lambda: b"own 1\n", ScrapeSources(envoy=TcpTarget("127.0.0.1", 1))).answer(
+            _request()
+        )
     else:
         async with serving(_Envoy(answer)) as target:
-            result = await Scrape(metrics, lambda: b"own 1\n", envoy=target).answer(_request())
+            result = await Scrape(metrics, lambda: b"own 1\n", ScrapeSources(envoy=target)).answer(_request())
     assert (result.status, result.body) == (200, b"own 1\n")
     assert metrics.scrape_failures.count("envoy") == 1
 
 
 async def test_metrics_may_be_for_this_host_only() -> None:
     """Then the peer's address decides."""
-    scrape = Scrape(StatusMetrics(), lambda: b"own 1\n", envoy=None, local_only=True)
+    scrape = Scrape(StatusMetrics(), lambda: b"own 1\n", ScrapeSources(), local_only=True)
     assert (await scrape.answer(_request())).status == 403
     assert (await scrape.answer(Request(method="GET", path="/metrics", peer="127.0.0.1"))).status == 200
 
 
-@pytest.mark.parametrize(
-    ("accept", "wanted"),
-    [
-        ("text/plain;version=0.0.4;q=0.3", "text/plain;version=0.0.4"),
-        ("*/*", "text/plain;version=0.0.4"),
-        ("", "text/plain;version=0.0.4"),
-        ("application/vnd.google.protobuf", "text/plain;version=0.0.4"),
-        (
-            "application/openmetrics-text;version=1.0.0,text/plain;q=0.5,*/*;q=0.1",
-            "text/plain;q=0.9,text/plain;version=0.0.4;q=0.8",
-        ),
-    ],
-)
-def test_only_texts_can_be_joined(accept: str, wanted: str) -> None:
-    """Formats that cannot be concatenated are not asked for; the order of preference stays."""
-    assert accepted_by_envoy(accept) == wanted
+class _App(ScriptedAdmin):
+    """Tells its metrics in OpenMetrics or text."""
+
+    def __init__(self, body: bytes, content_type: str = "text/plain", status: int = 200) -> None:
+        super().__init__()
+        self.answers["/metrics"] = Response(status=status, body=body, content_type=content_type)
+
+
+_OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
+def _sources(*targets: TcpTarget, envoy: TcpTarget | None = None) -> ScrapeSources:
+    wanted = tuple(ScrapeTarget(port=target.port, path="/metrics") for target in targets)
+    return ScrapeSources(envoy=envoy, application=wanted, application_host="127.0.0.1")
+
+
+async def test_the_application_comes_last_and_names_the_format() -> None:
+    """It may be OpenMetrics, which nothing may follow; the query is Envoy's alone."""
+    envoy, app = _Envoy(Response(body=b"envoy 2")), _App(b"app 3\n# EOF\n", _OPENMETRICS)
+    async with serving(envoy) as at_envoy, serving(app) as at_app:
+        scrape = Scrape(StatusMetrics(), lambda: b"own 1\n", _sources(at_app, envoy=at_envoy))
+        answer = await scrape.answer(_request(accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5"))
+    assert answer.body == b"own 1\nenvoy 2\napp 3\n# EOF\n"
+    assert answer.content_type == _OPENMETRICS
+    assert app.asked[0].query == ()
+    assert app.asked[0].header("accept") == "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.8"
+    assert envoy.asked[0].header("accept") == "text/plain"
+
+
+async def test_a_broken_application_hides_nobody() -> None:
+    """The others' metrics come, the failure is counted, and the format is text."""
+    metrics, envoy = StatusMetrics(), _Envoy(Response(body=b"envoy 2\n"))
+    async with serving(envoy) as at_envoy, serving(_App(b"", status=500)) as at_app:
+        scrape = Scrape(metrics, lambda: b"own 1\n", _sources(at_app, TcpTarget("127.0.0.1", 1), envoy=at_envoy))
+        answer = await scrape.answer(_request())
+    assert answer.body == b"own 1\nenvoy 2\n"
+    assert answer.content_type.startswith("text/plain")
+    assert metrics.scrape_failures.count("application") == 2
+
+
+async def test_several_targets_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them too large is left out: all are held in memory at once."""
+    monkeypatch.setattr(module, "_MAX_TARGET_BYTES", 20)
+    metrics = StatusMetrics()
+    async with serving(_App(b"one 1")) as one, serving(_App(b"x" * 21)) as two, serving(_App(b"three 3\n")) as three:
+        answer = await Scrape(metrics, lambda: b"", _sources(one, two, three)).answer(_request())
+    assert answer.body == b"one 1\nthree 3\n"
+    assert metrics.scrape_failures.count("application") == 1
+
+
+async def test_gzip_on_request() -> None:
+    """For whoever takes it, and where it is worth it."""
+    scrape = Scrape(StatusMetrics(), lambda: b"own 1\n" * 1000, ScrapeSources())
+    plain = await scrape.answer(_request(accept_encoding="br"))
+    packed = await scrape.answer(_request(accept_encoding="gzip, br"))
+    assert plain.header("content-encoding") == ""
+    assert packed.header("content-encoding") == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    small = await Scrape(StatusMetrics(), lambda: b"own 1\n", ScrapeSources()).answer(_request(accept_encoding="gzip"))
+    assert small.body == b"own 1\n"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("7.5", 7.5), ("", 30), ("x", 30), ("-1", 30), ("nan", 30), ("1e9", 30)])

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from agent.status.app_probes import AppProbes
 from agent.status.metrics import StatusMetrics
+from agent.status.probe_http import HttpProber
 from agent.status.readiness import Gate
-from agent.status.scrape import Scrape
+from agent.status.scrape import Scrape, ScrapeSources
 from agent.status.server import StatusRoutes
 from discovery.runtime.http import Request
 from discovery.runtime.logs import Logger
@@ -16,10 +18,16 @@ from discovery.runtime.logs import Logger
 class _Server:
     def __init__(self) -> None:
         self.objection = ""
+        self.names: dict[str, str] | None = None
         self.drains = self.quits = 0
-        scrape = Scrape(StatusMetrics(), lambda: b"own 1\n", envoy=None)
+        scrape = Scrape(StatusMetrics(), lambda: b"own 1\n", ScrapeSources())
         self.routes = StatusRoutes(
-            [Gate("gate", lambda: self.objection)], scrape, drain=self._drain, quit_agent=self._quit
+            [Gate("gate", lambda: self.objection)],
+            scrape,
+            AppProbes({}, host="127.0.0.1", status_port=15020, prober=HttpProber()),
+            drain=self._drain,
+            quit_agent=self._quit,
+            debug={"ndsz": lambda: self.names},
         )
 
     async def _drain(self) -> None:
@@ -78,3 +86,18 @@ async def test_metrics_have_two_paths() -> None:
 async def test_other_paths_are_not_there() -> None:
     """404."""
     assert (await _Server().status("/"))[0] == 404
+
+
+async def test_probes_of_the_application_go_there() -> None:
+    """Any peer may ask: kubelet is not on loopback."""
+    assert (await _Server().status("/app-health/web/livez", peer="10.0.0.9"))[0] == 400
+
+
+async def test_debug_is_for_this_host() -> None:
+    """403 elsewhere; 404 for what is unknown or not there yet, the latter with an empty object."""
+    server = _Server()
+    assert (await server.status("/debug/ndsz", peer="10.0.0.9"))[0] == 403
+    assert await server.status("/debug/ndsz") == (404, b"{}")
+    assert (await server.status("/debug/other"))[0] == 404
+    server.names = {"a": "b"}
+    assert await server.status("/debug/ndsz") == (200, b'{\n  "a": "b"\n}')

@@ -1,0 +1,72 @@
+"""The status server, wired as the settings say: what it asks, what it tells, what it may order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.envoy.admin import EnvoyAdmin
+from agent.envoy.ending import Reason
+from agent.envoy.supervisor import EnvoySupervisor
+from agent.launch import Launch
+from agent.metrics import Registry
+from agent.settings import Settings
+from agent.status.app_probes import AppProbes
+from agent.status.metrics import StatusMetrics
+from agent.status.probe_http import HttpProber
+from agent.status.probers import parse_probes
+from agent.status.readiness import EnvoyConfigured, EnvoyLive, Gate
+from agent.status.scrape import Scrape, ScrapeSources
+from agent.status.scrape_targets import ScrapeTarget, parse_scrape_targets
+from agent.status.server import StatusRoutes
+from discovery.runtime.http import HttpServer, Limits
+from discovery.runtime.http_client import TcpTarget
+from discovery.wire.node import NodeType
+
+__all__ = ["build_status_server"]
+
+# A probe without a limit of its own is bounded by kubelet's patience, not by ours.
+_HANDLER_S = 600.0
+
+
+def build_status_server(
+    settings: Settings,
+    launch: Launch,
+    envoy: EnvoySupervisor,
+    admin: EnvoyAdmin,
+    *,
+    registry: Registry,
+    age_s: Callable[[], float],
+) -> HttpServer:
+    """The server at ``statusPort``. ``age_s``: how long the agent has been running.
+
+    Raises:
+        ProbeTableError, ScrapeTargetError: what the injector wrote about the application cannot be read.
+    """
+    env, port = settings.env, settings.config.status_port
+    metrics = StatusMetrics(registry)
+    checks = (
+        EnvoyConfigured(admin),
+        Gate("shutdown", lambda: "server is terminated" if envoy.ending else ""),
+        EnvoyLive(admin, on_pass=lambda: metrics.startup_duration.set(age_s())),
+    )
+    scrape = Scrape(metrics, registry.render, _sources(settings, launch), local_only=env.metrics_localhost_only)
+    probes = AppProbes(
+        parse_probes(env.app_probers),
+        host="localhost" if env.probe_localhost or not env.instance_ip else env.instance_ip,
+        status_port=port,
+        prober=HttpProber(keep_alive=env.probe_keepalive),
+    )
+    routes = StatusRoutes(checks, scrape, probes, drain=envoy.drain, quit_agent=lambda: envoy.request_end(Reason.QUIT))
+    return HttpServer("status", routes, port=port, limits=Limits(handler_s=_HANDLER_S))
+
+
+def _sources(settings: Settings, launch: Launch) -> ScrapeSources:
+    env, config = settings.env, settings.config
+    envoy = None
+    if env.merge_envoy_stats:
+        envoy = TcpTarget(launch.addresses.localhost, env.prometheus_port or config.proxy_admin_port)
+    application: tuple[ScrapeTarget, ...] = ()
+    if settings.role is NodeType.SIDECAR:
+        own = {config.status_port, config.proxy_admin_port, env.status_port, env.prometheus_port}
+        application = parse_scrape_targets(env.prometheus_annotations, reserved=own)
+    return ScrapeSources(envoy=envoy, application=application)
