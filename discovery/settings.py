@@ -45,8 +45,8 @@ _LOGGING: Final = "Logging"
 FLAGS: Final[tuple[Flag, ...]] = (
     Flag(("--configDir", "--config-dir"), _CONFIG, "", "Directory of YAML, watched, instead of a cluster."),
     Flag(("--meshConfig",), _CONFIG, "./etc/istio/config/mesh", "Mesh configuration file; need not exist."),
-    Flag(("--registries",), _CONFIG, "Kubernetes", "Platform registries; empty for none."),
-    Flag(("--kubeconfig",), _CONFIG, "", "Use the cluster that this file describes."),
+    Flag(("--registries",), _CONFIG, "Kubernetes", "Accepted from istiod's manifests; objects come from --configDir."),
+    Flag(("--kubeconfig",), _CONFIG, "", "Refused: clusters are not read by this version."),
     Flag(("--clusterID",), _CONFIG, "Kubernetes", "Name of the local cluster (CLUSTER_ID)."),
     Flag(("--domain",), _CONFIG, "cluster.local", "DNS suffix of Kubernetes services."),
     Flag(("--namespace", "-n"), _CONFIG, "istio-system", "Namespace of the control plane (POD_NAMESPACE)."),
@@ -122,6 +122,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What one control plane runs by. Addresses are None where the port is off."""
 
     config_dir: str
+    kubeconfig: str
     mesh_config: str
     cluster_id: str
     domain: str
@@ -224,6 +225,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
     age = read.duration(read.flag("keepaliveMaxServerConnectionAge"), "--keepaliveMaxServerConnectionAge")
     settings = Settings(
         config_dir=read.flag("configDir"),
+        kubeconfig=read.flag("kubeconfig"),
         mesh_config=read.flag("meshConfig"),
         cluster_id=read.flag_or_variable("clusterID", "CLUSTER_ID", "Kubernetes"),
         domain=read.flag("domain"),
@@ -274,6 +276,8 @@ def _contradictions(settings: Settings) -> list[str]:
         findings.append(
             "no source of configuration: give --configDir, a directory of YAML (clusters are not read by this version)"
         )
+    if settings.kubeconfig:
+        findings.append("--kubeconfig: clusters are not read by this version; give --configDir")
     pair = (settings.tls_cert_file, settings.tls_key_file)
     if any(pair) and not all(pair):
         findings.append("--tlsCertFile and --tlsKeyFile belong together: give both or neither")
