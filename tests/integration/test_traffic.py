@@ -19,6 +19,7 @@ import yaml
 
 from discovery.runtime.clock import SystemClock
 from discovery.runtime.http import Request, Response
+from discovery.runtime.http_client import HttpClientError
 from tests.kit.live import LiveDiscovery, live_discovery, until
 from tests.kit.live_agent import free_ports
 from tests.kit.live_backend import Backend, call, serving_backend
@@ -64,7 +65,10 @@ class Road(NamedTuple):
         self.discovery.write("route.yaml", yaml.safe_dump(document))
 
         async def taken() -> bool:
-            return (await self.call("/edit")).body == number.encode()
+            try:
+                return (await self.call("/edit")).body == number.encode()
+            except HttpClientError:
+                return False  # Envoy lists a listener as active before its worker accepts
 
         await until(taken, lambda: f"{self.discovery.program.text[-3000:]}\n{self.proxy.program.text[-3000:]}")
         for backend in (self.v1, self.v2):
