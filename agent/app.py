@@ -18,6 +18,7 @@ import msgspec
 
 from agent.bootstrap.addresses import instance_ips
 from agent.bootstrap.json_forms import split_address
+from agent.cpu_limit import cpu_limit
 from agent.envoy.admin import EnvoyAdmin
 from agent.envoy.args import compliance_environment, split_log_level
 from agent.envoy.ending import DrainPolicy, Reason
@@ -115,7 +116,7 @@ def _tell_plan(settings: Settings, launch: Launch) -> None:
         _LOG.warning("bootstrap templates are not supported; use ISTIO_BOOTSTRAP_OVERRIDE or customConfigFile")
     for item in split_log_level(settings.flags.proxy_log_level)[2]:
         _LOG.warning("log level of Envoy ignored, want level or component:level", item=item)
-    if not settings.config.concurrency:
+    if "--concurrency" not in launch.argv:
         _LOG.warning("concurrency is not set: Envoy starts one worker for each CPU it sees")
     _LOG.info(
         "starting",
@@ -145,6 +146,7 @@ async def _look_at_host(settings: Settings) -> Host:
         foreign_sds=foreign,
         credential_socket=await socket_answers(Path(_CREDENTIAL_SOCKET), timeout_s=_PROBE_S),
         config_override=_read_override(env.bootstrap_override, env.host_ip),
+        cpus=cpu_limit(),
         statsd_address=await _resolve_statsd(settings.config.statsd_udp_address),
     )
 
@@ -189,6 +191,7 @@ def _supervisor(settings: Settings, launch: Launch, *, over: asyncio.Event) -> E
         wait_s=config.seconds(config.termination_drain_duration, default=5.0),
         until_zero_connections=env.exit_on_zero_connections,
         minimum_s=env.minimum_drain_s,
+        maximum_s=env.maximum_drain_s,
     )
     return EnvoySupervisor(
         Process(ProcessSpec(name="envoy", argv=launch.argv, env=environ)),

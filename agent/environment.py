@@ -133,6 +133,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     minimum_drain_s: Annotated[
         Seconds, _V("MINIMUM_DRAIN_DURATION", "Before connections are counted for the first time.")
     ] = Seconds(5)
+    maximum_drain_s: Annotated[
+        Seconds, _V("MAXIMUM_DRAIN_DURATION", "Such a drain ends after so long, whatever is still connected.")
+    ] = Seconds(86_400)
     skip_deprecated_logs: Annotated[
         bool, _V("ENVOY_SKIP_DEPRECATED_LOGS", "Envoy says nothing about deprecated fields.")
     ] = True

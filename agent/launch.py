@@ -57,6 +57,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         credential_socket: whether an external provider serves gateway credentials.
         config_override: JSON to lay over the bootstrap.
         statsd_address: the resolved one; empty without statsd.
+        cpus: how many processors the container may use at most; 0 without a limit.
     """
 
     ips: tuple[str, ...]
@@ -66,6 +67,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     credential_socket: bool = False
     config_override: str = ""
     statsd_address: str = ""
+    cpus: int = 0
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,5 +191,5 @@ def _args(settings: Settings, host: Host, addresses: AddressPlan, config_file: s
         skip_deprecated_logs=env.skip_deprecated_logs,
         core_dump=env.core_dump,
         config_override=host.config_override,
-        concurrency=config.concurrency or 0,
+        concurrency=config.concurrency or host.cpus,
     )

@@ -36,9 +36,14 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class WaitForZero:
-    """After ``minimum_s``, wait until no connection is open; only the platform's patience bounds it."""
+    """After ``minimum_s``, wait until no connection is open, but from the drain on no longer than ``maximum_s``.
+
+    Connections that never end (ambient listeners, clients that ping for ever) would hold a machine's agent for ever;
+    in a pod the platform's grace period usually comes first.
+    """
 
     minimum_s: float
+    maximum_s: float
 
 
 Step = Drain | Wait | WaitForZero
@@ -52,6 +57,7 @@ class DrainPolicy:
     wait_s: float = 5.0
     until_zero_connections: bool = False
     minimum_s: float = 5.0
+    maximum_s: float = 86_400.0
 
 
 def plan_drain(policy: DrainPolicy) -> tuple[Step, ...]:
@@ -64,5 +70,5 @@ def plan_ending(reason: Reason, policy: DrainPolicy, *, drained: bool) -> tuple[
     if reason is Reason.QUIT or drained:
         return ()
     if policy.until_zero_connections:
-        return (Drain(policy.inbound_only, skip_exit=True), WaitForZero(policy.minimum_s))
+        return (Drain(policy.inbound_only, skip_exit=True), WaitForZero(policy.minimum_s, policy.maximum_s))
     return (Drain(policy.inbound_only, skip_exit=False), Wait(policy.wait_s))

@@ -124,9 +124,13 @@ class EnvoySupervisor:
                     _LOG.warning("drain failed; going on", reason=str(error))
             case Wait(seconds):
                 await self._wait(seconds)
-            case WaitForZero(minimum_s):
-                await self._wait(minimum_s)
-                await self._wait_for_zero()
+            case WaitForZero(minimum_s, maximum_s):
+                try:
+                    async with asyncio.timeout(maximum_s):
+                        await self._wait(minimum_s)
+                        await self._wait_for_zero()
+                except TimeoutError:
+                    _LOG.warning("connections are still open; ending all the same", waited_s=maximum_s)
 
     async def _wait(self, seconds: float) -> bool:
         """Whether Envoy is still there after so many seconds."""

@@ -24,6 +24,15 @@ def test_statsd_goes_to_its_resolved_address(tmp_path: Path) -> None:
     assert "stats_sinks" not in without.bootstrap.document
 
 
+def test_workers_follow_the_limit_of_the_container(tmp_path: Path) -> None:
+    """Unless somebody said how many; without a limit Envoy decides."""
+    told, said = settings(tmp_path), settings(tmp_path, flags={"concurrency": 3})
+    assert "--concurrency" not in launch(told).argv
+    for settled, expected in ((told, "2"), (said, "3")):
+        argv = launch(settled, host={"cpus": 2}).argv
+        assert argv[argv.index("--concurrency") + 1] == expected
+
+
 def test_the_same_settings_give_the_same_bytes(tmp_path: Path) -> None:
     """The bootstrap depends on nothing else."""
     told = settings(tmp_path, env={"POD_NAME": "web-0"})

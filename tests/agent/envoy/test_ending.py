@@ -6,7 +6,7 @@ from agent.envoy.ending import Drain, DrainPolicy, Reason, Step, Wait, WaitForZe
 
 _SIDECAR = DrainPolicy(wait_s=5)
 _ROUTER = DrainPolicy(inbound_only=False, wait_s=9)
-_ZERO = DrainPolicy(until_zero_connections=True, minimum_s=3)
+_ZERO = DrainPolicy(until_zero_connections=True, minimum_s=3, maximum_s=8)
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ _ZERO = DrainPolicy(until_zero_connections=True, minimum_s=3)
     [
         (Reason.SIGNAL, _SIDECAR, False, (Drain(inbound_only=True, skip_exit=False), Wait(5))),
         (Reason.SIGNAL, _ROUTER, False, (Drain(inbound_only=False, skip_exit=False), Wait(9))),
-        (Reason.SIGNAL, _ZERO, False, (Drain(inbound_only=True, skip_exit=True), WaitForZero(3))),
+        (Reason.SIGNAL, _ZERO, False, (Drain(inbound_only=True, skip_exit=True), WaitForZero(3, 8))),
         (Reason.SIGNAL, _SIDECAR, True, ()),
         (Reason.QUIT, _SIDECAR, False, ()),
         (Reason.QUIT, _ZERO, False, ()),

@@ -129,6 +129,17 @@ async def test_a_drain_to_zero_waits_for_connections(monkeypatch: pytest.MonkeyP
         await run.over.wait()
 
 
+async def test_a_drain_to_zero_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that never ends does not hold the agent for ever."""
+    monkeypatch.setattr("agent.envoy.supervisor._POLL_S", 0.001)
+    busy = Response(body=b"listener.0.0.0.0_1.downstream_cx_active: 2\n")
+    policy = DrainPolicy(until_zero_connections=True, minimum_s=0.001, maximum_s=0.05)
+    async with _running(policy=policy, stats=busy) as run:
+        run.supervisor.request_end(Reason.SIGNAL)
+        await run.over.wait()
+        assert run.drains == ["inboundonly&graceful&skip_exit"]
+
+
 async def test_a_hurried_end_does_not_wait() -> None:
     """A second signal kills at once."""
     async with _running(policy=DrainPolicy(wait_s=60)) as run:
