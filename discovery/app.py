@@ -22,7 +22,6 @@ from discovery.debug.explain import Explainer
 from discovery.debug.server import DebugContent, HttpEndpoint, build_application
 from discovery.engine import Database
 from discovery.front.service import Front, FrontError
-from discovery.mesh.warm import warm_selection
 from discovery.runtime.clock import Clock, SystemClock
 from discovery.runtime.envoy_binary import EnvoyNotFoundError, find_envoy
 from discovery.runtime.logs import get_logger
@@ -35,6 +34,8 @@ from discovery.sources.mesh_file import MeshConfigSource
 from discovery.store.cells import MESH, ClusterFacts
 from discovery.store.state import Store
 from discovery.translate.generators import MeshGenerators
+from discovery.translate.tables import Generators
+from discovery.translate.warm import warm_tables
 from discovery.trust import SERVING_TTL, Trust
 from discovery.xds.endpoint import GrpcEndpoint, GrpcSettings
 from discovery.xds.metrics import XdsMetrics
@@ -123,7 +124,7 @@ class _Discovery:
         self.services = [
             *self._http(content),
             *sources,
-            _Warm(db),
+            _Warm(db, generators),
             ads,
             *self._plaintext(ads),
             *self._secure(ads, ca, trust),
@@ -207,11 +208,12 @@ class _Warm(_Part):
 
     name = "warm-up"
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, generators: Generators) -> None:
         self._db = db
+        self._generators = generators
 
     async def __aenter__(self) -> Self:
-        warm_selection(self._db)
+        warm_tables(self._db, self._generators)
         # What was loaded lives long: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
