@@ -170,7 +170,7 @@ class Database:
         node.ran_at = self._tick
         if error is not None or node.error is not None or node.changed_at == 0 or node.value != value:
             node.changed_at = self.revision
-        node.value, node.error = value, error
+            node.value, node.error = value, error  # an equal value stays the object it was: "is" finds it equal at once
         node.verified_at = self.revision
         node.state = CLEAN
         self.runs_by_query[node.cell.name] += 1
@@ -179,7 +179,7 @@ class Database:
     def _link(node: Node, deps: tuple[Node, ...]) -> None:
         old = node.deps
         if deps != old:
-            for dep in old:
+            for dep in set(old).difference(deps):
                 dep.dependents.discard(node)
             node.deps = deps
         for dep in deps:

@@ -213,7 +213,9 @@ class RuleFinder:
         if theirs is None:
             theirs = self._exported[owner] = _rules(self._db, owner).exported
         for index, labels in ((self._own, self._labels), (theirs, ()), (self._root, ())):
-            if index.by_host and (found := _chosen(index.closest(host), self._client, labels)):
+            # Most hosts have no rule; finding that out must not cost a call.
+            candidates = index.closest(host) if index.wildcards or host in index.by_host else ()
+            if candidates and (found := _chosen(candidates, self._client, labels)):
                 return found
         return ()
 

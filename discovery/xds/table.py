@@ -52,6 +52,12 @@ def frame(resource: Resource, form: Form) -> bytes:
     return bytes_field(2, resource.delta_bytes() if form is Form.DELTA else resource.any_bytes())
 
 
+def _differences(before: Index, after: Index) -> list[str]:
+    """Names that only one of the two has, or that lead elsewhere."""
+    gone = before.keys() - after.keys()
+    return [*gone, *(name for name, reference in after.items() if before.get(name) != reference)]
+
+
 class Table:
     """One table key, materialised as far as it is wanted. Owned by ``Tables``; watches join and leave.
 
@@ -165,14 +171,13 @@ class Table:
         if self.index_node in nodes:
             before = self._index
             self._read_index()
-            moved = [name for name in self._node_of if self._index.get(name) != before.get(name)]
+            moved = [] if self._index is before else _differences(before, self._index)
             # All go before any comes: a node may have moved from one name to another.
             released = [node for name in moved for node in self._unbind(name)]
             for name in moved:
                 if name not in self._index:
                     self._take_away(name, changed)
-            for name in self._index:
-                if name not in self._node_of and (self._wildcards or name in self._wanted):
+                elif self._wildcards or name in self._wanted:
                     bound += self._bind(name, changed)
         for node in nodes:
             name = self._name_of.get(node, "")

@@ -41,11 +41,12 @@ class ClientDomain(NamedTuple):
 
 
 class ServiceDomains(msgspec.Struct, frozen=True):
-    """The domains of a service; spelled out as pods of other namespaces see them, which nearly all clients do."""
+    """The domains of a service; spelled out as pods of its own and of other namespaces see them: nearly all clients."""
 
     host: str
     namespace: str  # in the host name; empty when it is no Kubernetes name
     suffix: str
+    own: Domains
     others: Domains
     addresses: tuple[str, ...] = ()
     auto_addresses: tuple[str, ...] = ()  # for clients that resolve the host to addresses made for it
@@ -54,8 +55,8 @@ class ServiceDomains(msgspec.Struct, frozen=True):
     def seen_from(self, client: ClientDomain, *, auto_addresses: bool) -> Domains:
         """The domains for a client."""
         usual = not (auto_addresses and self.auto_addresses and not self.addresses)
-        if usual and client.namespace and client.namespace != self.namespace and self.suffix in ("", client.suffix):
-            return self.others
+        if usual and client.namespace and self.suffix in ("", client.suffix):
+            return self.own if client.namespace == self.namespace else self.others
         addresses = self.addresses if usual else self.auto_addresses
         return _domains(self.host, short_names(self.host, client), addresses, pods_by_name=self.pods_by_name)
 
@@ -76,7 +77,9 @@ def service_domains(
     namespace = qualified.partition(".")[2] if svc else ""
     short = (qualified, f"{qualified}.svc") if namespace else ()
     others = _domains(host, short, bare, pods_by_name=pods_by_name)
-    return ServiceDomains(host, namespace, suffix, others, bare, _address_domains(auto_addresses), pods_by_name)
+    seen = short_names(host, ClientDomain(namespace, suffix)) if namespace else ()
+    own = _domains(host, seen, bare, pods_by_name=pods_by_name)
+    return ServiceDomains(host, namespace, suffix, own, others, bare, _address_domains(auto_addresses), pods_by_name)
 
 
 def _address_domains(addresses: Iterable[str]) -> tuple[str, ...]:

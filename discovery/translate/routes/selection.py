@@ -143,8 +143,9 @@ class _Selection:
         """Virtual services with routes for this port and caller: with hosts outside and inside of the registry."""
         hosts, scope = self.hosts, self.at.scope
         inside: dict[int, list[str]] = {}
-        for host, service in services.items():
-            if service.has_routes:
+        attached = hosts.exact.keys() | hosts.best_wildcard.keys()  # few, where there are many services
+        for host in [host for host in services if host in attached]:
+            if services[host].has_routes:
                 for position in self._positions(host):
                     inside.setdefault(position, []).append(host)
         covered = {pattern for host in services for pattern in self._patterns.covering(host)} if self._patterns else ()

@@ -35,6 +35,11 @@ def chosen(db: Database, name: str) -> int:
 
 
 @query
+def listed(db: Database, name: str) -> tuple[str, ...]:
+    return (name, str(NUMBER(db, name) % 2))
+
+
+@query
 def failing(db: Database, name: str) -> int:
     if NUMBER(db, name) < 0:
         raise ValueError(f"{name} is negative")
@@ -71,6 +76,16 @@ def test_an_equal_value_stops_the_change() -> None:
     assert described(db, "a") == "even"
     assert (db.runs_by_query["parity"], db.runs_by_query["described"]) == (2, 1)
     assert db.stats().cutoffs == 1
+
+
+def test_an_equal_value_stays_the_object_it_was() -> None:
+    """So holders of large values tell by identity that nothing changed."""
+    db = Database()
+    db.commit([(NUMBER, "a", 1)])
+    before = listed(db, "a")
+    db.commit([(NUMBER, "a", 3)])
+    assert listed(db, "a") is before
+    assert db.runs_by_query["listed"] == 2
 
 
 def test_setting_an_equal_input_is_no_change() -> None:
