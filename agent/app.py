@@ -19,10 +19,12 @@ import msgspec
 from agent.bootstrap.addresses import instance_ips
 from agent.bootstrap.json_forms import split_address
 from agent.cpu_limit import cpu_limit
+from agent.envoy.absent import EnvoyLife, NoEnvoy
 from agent.envoy.admin import EnvoyAdmin
 from agent.envoy.args import compliance_environment, split_log_level
 from agent.envoy.ending import DrainPolicy, Reason
 from agent.envoy.supervisor import EnvoySupervisor
+from agent.grpc_bootstrap import grpc_bootstrap_file
 from agent.host import list_interfaces, resolve_udp, socket_answers
 from agent.identity import build_identity
 from agent.launch import Host, Launch, Paths, plan_launch
@@ -103,9 +105,9 @@ async def run_agent(settings: Settings, *, clock: Clock) -> None:
     launch = plan_launch(settings, host)
     _tell_plan(settings, launch)
     over = asyncio.Event()
-    envoy = _supervisor(settings, launch, over=over)
+    envoy = NoEnvoy(over=over) if settings.env.disable_envoy else _supervisor(settings, launch, over=over)
     services = _services(settings, host, launch, envoy, clock=clock, started_at=started_at)
-    with _bootstrap_file(settings, launch), _signals(envoy):
+    with _bootstrap_file(settings, launch), grpc_bootstrap_file(settings, launch), _signals(envoy):
         await run_all(services, until=over)
 
 
@@ -116,7 +118,7 @@ def _tell_plan(settings: Settings, launch: Launch) -> None:
         _LOG.warning("bootstrap templates are not supported; use ISTIO_BOOTSTRAP_OVERRIDE or customConfigFile")
     for item in split_log_level(settings.flags.proxy_log_level)[2]:
         _LOG.warning("log level of Envoy ignored, want level or component:level", item=item)
-    if "--concurrency" not in launch.argv:
+    if "--concurrency" not in launch.argv and not settings.env.disable_envoy:
         _LOG.warning("concurrency is not set: Envoy starts one worker for each CPU it sees")
     _LOG.info(
         "starting",
@@ -131,14 +133,16 @@ async def _look_at_host(settings: Settings) -> Host:
     env, paths = settings.env, Paths.of(settings)
     excluded = settings.annotations.get("traffic.sidecar.istio.io/excludeInterfaces", "")
     names = frozenset(name.strip() for name in excluded.split(",") if name.strip())
-    binary = find_envoy(_binary(settings))
+    binary = Path("envoy") if env.disable_envoy else find_envoy(_binary(settings))
     foreign = await socket_answers(Path(paths.sds_socket), timeout_s=_PROBE_S)
     if not foreign and env.workload_socket != "socket":
         raise StartError(
             f"WORKLOAD_IDENTITY_SOCKET_FILE={env.workload_socket}: nobody serves {paths.sds_socket}; "
             "start that SDS server first, or unset the variable"
         )
-    wants_extension = env.metadata_discovery or settings.node_environ.get("ISTIO_META_ENABLE_HBONE")
+    wants_extension = not env.disable_envoy and (
+        env.metadata_discovery or settings.node_environ.get("ISTIO_META_ENABLE_HBONE")
+    )
     return Host(
         ips=instance_ips(env.instance_ip, list_interfaces(), excluded=names),
         envoy=str(binary),
@@ -207,7 +211,7 @@ def _admin(settings: Settings, launch: Launch) -> EnvoyAdmin:
 
 
 def _services(
-    settings: Settings, host: Host, launch: Launch, envoy: EnvoySupervisor, *, clock: Clock, started_at: float
+    settings: Settings, host: Host, launch: Launch, envoy: EnvoyLife, *, clock: Clock, started_at: float
 ) -> Sequence[Service]:
     """All parts in the order of their start."""
     registry = Registry()
@@ -228,7 +232,8 @@ def _services(
         clock=clock,
         metrics=RelayMetrics(registry),
     )
-    services: list[Service] = [worker, identity.secrets, identity.server, relay, envoy]
+    sds = [] if settings.env.disable_envoy else [identity.server]
+    services: list[Service] = [worker, identity.secrets, *sds, relay, envoy]
     if settings.config.status_port:
         status = build_status_server(
             settings,
@@ -245,7 +250,7 @@ def _services(
 @contextmanager
 def _bootstrap_file(settings: Settings, launch: Launch) -> Iterator[None]:
     """The bootstrap lies on disk while Envoy lives; a file that the user gave is not ours to touch."""
-    if launch.bootstrap is None:
+    if launch.bootstrap is None or settings.env.disable_envoy:
         yield
         return
     directory = Path(settings.config.config_path)
@@ -267,7 +272,7 @@ def _bootstrap_file(settings: Settings, launch: Launch) -> Iterator[None]:
 
 
 @contextmanager
-def _signals(envoy: EnvoySupervisor) -> Iterator[None]:
+def _signals(envoy: EnvoyLife) -> Iterator[None]:
     """SIGTERM and SIGINT begin the ending; a second one ends Envoy at once. The agent never dies before its Envoy."""
     loop = asyncio.get_running_loop()
 

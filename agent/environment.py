@@ -49,6 +49,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         str, _V("ISTIO_BOOTSTRAP", "Not supported: text templates; a warning is logged if set.")
     ] = ""
 
+    disable_envoy: Annotated[
+        bool, _V("DISABLE_ENVOY", "No Envoy: certificates go to OUTPUT_CERTS, applications speak xDS themselves.")
+    ] = False
+    grpc_bootstrap: Annotated[
+        str, _V("GRPC_XDS_BOOTSTRAP", "Bootstrap file for applications that speak xDS themselves; empty: none.")
+    ] = "./etc/istio/proxy/grpc-bootstrap.json"
+
     delta_xds: Annotated[bool, _V("ISTIO_DELTA_XDS", "Envoy asks for differences instead of whole states.")] = True
     xds_root_ca: Annotated[str, _V("XDS_ROOT_CA", "Roots to trust the control plane by; SYSTEM: the system's.")] = ""
     ca_root_ca: Annotated[str, _V("CA_ROOT_CA", "Roots to trust the CA by; SYSTEM: the system's.")] = ""

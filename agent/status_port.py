@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent.envoy.absent import EnvoyLife
 from agent.envoy.admin import EnvoyAdmin
 from agent.envoy.ending import Reason
-from agent.envoy.supervisor import EnvoySupervisor
+from agent.grpc_bootstrap import grpc_objection
 from agent.launch import Launch
 from agent.metrics import Registry
 from agent.settings import Settings
@@ -14,7 +15,7 @@ from agent.status.app_probes import AppProbes
 from agent.status.metrics import StatusMetrics
 from agent.status.probe_http import HttpProber
 from agent.status.probers import parse_probes
-from agent.status.readiness import EnvoyConfigured, EnvoyLive, Gate
+from agent.status.readiness import Check, EnvoyConfigured, EnvoyLive, Gate
 from agent.status.scrape import Scrape, ScrapeSources
 from agent.status.scrape_targets import ScrapeTarget, parse_scrape_targets
 from agent.status.server import StatusRoutes
@@ -31,7 +32,7 @@ _HANDLER_S = 600.0
 def build_status_server(
     settings: Settings,
     launch: Launch,
-    envoy: EnvoySupervisor,
+    envoy: EnvoyLife,
     admin: EnvoyAdmin,
     *,
     registry: Registry,
@@ -44,11 +45,13 @@ def build_status_server(
     """
     env, port = settings.env, settings.config.status_port
     metrics = StatusMetrics(registry)
-    checks = (
-        EnvoyConfigured(admin),
+    checks: list[Check] = [
         Gate("shutdown", lambda: "server is terminated" if envoy.ending else ""),
-        EnvoyLive(admin, on_pass=lambda: metrics.startup_duration.set(age_s())),
-    )
+        Gate("grpc bootstrap", lambda: grpc_objection(settings)),
+    ]
+    if not env.disable_envoy:
+        live = EnvoyLive(admin, on_pass=lambda: metrics.startup_duration.set(age_s()))
+        checks = [EnvoyConfigured(admin), checks[0], live, checks[1]]
     scrape = Scrape(metrics, registry.render, _sources(settings, launch), local_only=env.metrics_localhost_only)
     probes = AppProbes(
         parse_probes(env.app_probers),
@@ -63,7 +66,7 @@ def build_status_server(
 def _sources(settings: Settings, launch: Launch) -> ScrapeSources:
     env, config = settings.env, settings.config
     envoy = None
-    if env.merge_envoy_stats:
+    if env.merge_envoy_stats and not env.disable_envoy:
         envoy = TcpTarget(launch.addresses.localhost, env.prometheus_port or config.proxy_admin_port)
     application: tuple[ScrapeTarget, ...] = ()
     if settings.role is NodeType.SIDECAR:

@@ -144,6 +144,25 @@ async def test_a_taken_status_port_is_no_end(tmp_path: Path) -> None:
             assert (await agent.wait()).code == 0
 
 
+async def test_without_envoy(tmp_path: Path) -> None:
+    """DISABLE_ENVOY: ready once the certificate is written; the application's bootstrap leads to our socket."""
+    clock = SystemClock()
+    ca = MeshCa(clock.now())
+    env = {"DISABLE_ENVOY": "true", "OUTPUT_CERTS": "out", "ECC_SIGNATURE_ALGORITHM": "ECDSA"}
+    async with FakeCaServer(ca, clock) as authority, FakeIstiod() as istiod:
+        config = {"discoveryAddress": authority.address}
+        async with live_agent(tmp_path, istiod.address, config=config, env=env) as agent:
+            await agent.until("/healthz/ready", 200)
+            document = json.loads((tmp_path / "etc/istio/proxy/grpc-bootstrap.json").read_text())
+            assert document["xds_servers"][0]["server_uri"] == f"unix://{tmp_path}/etc/istio/proxy/XDS"
+            assert document["node"]["metadata"]["GENERATOR"] == "grpc"
+            assert "Envoy started" not in agent.text
+            assert (await agent.ask("/drain", method="POST")).status == 200
+            agent.signal(signal.SIGTERM)
+            assert (await agent.wait()).code == 0
+    assert sorted(_files(tmp_path)) == ["cert-chain.pem", "key.pem", "root-cert.pem"]
+
+
 async def test_a_plaintext_port_is_told(tmp_path: Path) -> None:
     """TLS towards a port without it: the log says which setting to change, not only what OpenSSL thinks of it."""
     _install_trust(tmp_path, MeshCa(SystemClock().now()))

@@ -1,0 +1,80 @@
+"""The place of Envoy in an agent that has none (``DISABLE_ENVOY``): it lasts until somebody asks for the end."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Protocol, Self
+
+from agent.envoy.ending import Reason
+
+__all__ = ["EnvoyLife", "NoEnvoy"]
+
+
+class EnvoyLife(Protocol):
+    """What the rest of the agent may ask of an Envoy's life."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs and errors."""
+
+    @property
+    def ending(self) -> bool:
+        """Whether somebody asked for the end."""
+
+    def request_end(self, reason: Reason) -> None:
+        """Begin the ending."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    async def drain(self) -> None:
+        """Stop taking connections."""
+
+    async def __aenter__(self) -> Self:
+        """Start it."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave nothing behind."""
+
+    async def run(self) -> None:
+        """Watch it."""
+
+
+class NoEnvoy:
+    """Nothing is started and nothing drained; ``over`` is set when the end is asked for."""
+
+    name = "no envoy"
+
+    def __init__(self, *, over: asyncio.Event) -> None:
+        self._over = over
+
+    @property
+    def ending(self) -> bool:
+        """Whether somebody asked for the end."""
+        return self._over.is_set()
+
+    def request_end(self, _reason: Reason) -> None:
+        """End now: there is nobody to wait for."""
+        self._over.set()
+
+    def kill(self) -> None:
+        """The same."""
+        self._over.set()
+
+    async def drain(self) -> None:
+        """There is nothing to drain."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    async def run(self) -> None:
+        """Wait to be cancelled."""
+        await asyncio.get_running_loop().create_future()
