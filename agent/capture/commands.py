@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -116,9 +116,9 @@ def _validate(settings: CaptureSettings, how: ApplySettings) -> None:
         _end(_VALIDATION_FAILED, error)
 
 
-def _end(status: int, error: Exception) -> None:
+def _end(status: int, error: Exception) -> NoReturn:
     click.echo(f"Error: {error}", err=True)
-    raise click.exceptions.Exit(status)
+    raise SystemExit(status)  # click's own exit is lost where it runs as part of a program
 
 
 iptables_command = _CaptureCommand(

@@ -21,8 +21,9 @@ from agent.capture.saved import (
     PREFIX,
     SavedTable,
     differences,
-    is_bare,
+    is_empty_hook,
     parse_saved,
+    removed_hooks,
     render_removal,
     residue,
 )
@@ -69,7 +70,7 @@ def apply_iptables(
     pending = [look for look in looks if look.lines and (manner is Manner.FORCE or look.empty or look.wrong)]
     if wrong and manner is Manner.KEEP:
         raise CaptureError(
-            f"rules of other settings are in place ({'; '.join(wrong[:3])}); nothing was changed."
+            f"rules of other settings are in place ({'; '.join(wrong[:3])}); they stay as they are."
             " --reconcile replaces them, --cleanup-only removes them"
         )
     if wrong and manner is Manner.RECONCILE:
@@ -134,8 +135,7 @@ def clean_iptables(rules: Sequence[Rule], tool: Tool, runner: Runner) -> bool:
     if not removal:
         return False
     must(runner, tool.restore, stdin=removal)
-    changed = [line.removeprefix("* ") for line in removal.splitlines() if line.startswith("* ")]
-    _remove_bare_tables(changed, tool, runner)
+    _remove_empty_hooks(removal, tool, runner)
     return True
 
 
@@ -143,16 +143,20 @@ def _lies_outside(line: Line) -> bool:
     return line.chain in BUILT_IN_CHAINS and not line.arguments[-1].startswith(PREFIX)
 
 
-def _remove_bare_tables(names: Sequence[str], tool: Tool, runner: Runner) -> None:
-    """The old interface keeps a table once it was used; the new one makes it with the first rule, so it goes again."""
+def _remove_empty_hooks(removal: str, tool: Tool, runner: Runner) -> None:
+    """What a removal left empty goes, too, as it came with our first rule: the kernel's chains, then the tables.
+
+    The old interface keeps a table for good once it was used.
+    """
     if not tool.native:
         return
     saved = parse_saved(must(runner, tool.save))
     family = "ip" if tool.family is Family.IPV4 else "ip6"
-    for name in names:
-        if not is_bare(saved.get(name, SavedTable())):
-            continue
-        runner.run(tool.single("-t", name, "-X"))  # empty hooks
+    for name, chains in removed_hooks(removal).items():
+        table = saved.get(name, SavedTable())
+        for chain in chains:
+            if is_empty_hook(table, chain):
+                runner.run(tool.single("-t", name, "-X", chain))
         listed = runner.run(("nft", "list", "table", family, name))
         if listed.status == 0 and "chain" not in listed.output:
             runner.run(("nft", "delete", "table", family, name))
@@ -189,5 +193,6 @@ def _remove_guards(tool: Tool, runner: Runner) -> None:
         for name, table in saved.items()
         if name == "filter"
     }
-    must(runner, tool.restore, stdin=render_removal(guards, ()))
-    _remove_bare_tables(["filter"], tool, runner)
+    removal = render_removal(guards, ())
+    must(runner, tool.restore, stdin=removal)
+    _remove_empty_hooks(removal, tool, runner)

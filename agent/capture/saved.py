@@ -10,9 +10,17 @@ from typing import Final
 import msgspec
 
 from agent.capture.iptables import Line
-from agent.capture.rules import BUILT_IN_CHAINS
 
-__all__ = ["PREFIX", "SavedTable", "differences", "is_bare", "parse_saved", "render_removal", "residue"]
+__all__ = [
+    "PREFIX",
+    "SavedTable",
+    "differences",
+    "is_empty_hook",
+    "parse_saved",
+    "removed_hooks",
+    "render_removal",
+    "residue",
+]
 
 PREFIX: Final = "ISTIO_"
 _JUMP: Final = re.compile(r"(?:^|\s)-[jg] ISTIO_")
@@ -61,11 +69,9 @@ def differences(saved: Mapping[str, SavedTable], lines: Sequence[Line]) -> list[
     ]
 
 
-def is_bare(table: SavedTable) -> bool:
-    """Nothing in it does anything."""
-    return not table.rules and all(
-        chain in BUILT_IN_CHAINS and policy == "ACCEPT" for chain, policy in table.chains.items()
-    )
+def is_empty_hook(table: SavedTable, chain: str) -> bool:
+    """One of the kernel's chains in which nothing is done."""
+    return table.chains.get(chain) == "ACCEPT" and all(place != chain for place, _ in table.rules)
 
 
 def render_removal(saved: Mapping[str, SavedTable], others: Sequence[Line]) -> str:
@@ -81,3 +87,16 @@ def render_removal(saved: Mapping[str, SavedTable], others: Sequence[Line]) -> s
         if removal:
             text += [f"* {name}", *removal, "COMMIT"]
     return "".join(f"{line}\n" for line in text)
+
+
+def removed_hooks(removal: str) -> dict[str, tuple[str, ...]]:
+    """By table, the kernel's chains from which a removal took rules."""
+    hooks: dict[str, list[str]] = {}
+    name = ""
+    for line in removal.splitlines():
+        if line.startswith("* "):
+            name = line[2:]
+            hooks[name] = []
+        elif line.startswith("-D "):
+            hooks[name].append(line.split(" ", 2)[1])
+    return {name: tuple(dict.fromkeys(chains)) for name, chains in hooks.items()}

@@ -113,6 +113,7 @@ def _call(probe: Probe, uid: int | None) -> socket.socket:
     family = socket.AF_INET6 if ":" in probe.target else socket.AF_INET
     with _as_user(uid):
         caller = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        caller.bind((probe.listen, 0))  # left alone, IPv6 would call from the very address that is called
         caller.connect_ex((probe.target, probe.target_port))
     return caller
 

@@ -42,11 +42,13 @@ def _no_api_server() -> str:
 def _no_root() -> str:
     if os.geteuid() != 0:
         return "not root"
-    unshare = shutil.which("unshare")
-    if not unshare:
-        return "no unshare: install util-linux"
-    done = subprocess.run([unshare, "--net", "true"], capture_output=True, check=False, timeout=10)
-    return "" if done.returncode == 0 else "this kernel or container allows no network namespaces"
+    absent = [name for name in ("unshare", "ip", "iptables", "nft") if not shutil.which(name)]
+    if absent:
+        return f"no {', '.join(absent)}: run .ci/prepare, or install util-linux, iproute2, iptables and nftables"
+    # Also that nftables works inside: some containers allow namespaces, but no rules.
+    probe = ["unshare", "--net", "nft", "list", "ruleset"]
+    done = subprocess.run(probe, capture_output=True, check=False, timeout=10)
+    return "" if done.returncode == 0 else "this kernel or container allows no network namespaces, or no rules in them"
 
 
 CHECKS: Final[Mapping[str, Callable[[], str]]] = {"envoy": _no_envoy, "kube": _no_api_server, "root": _no_root}
