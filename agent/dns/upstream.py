@@ -9,10 +9,10 @@ replaced after a while, so that its port stays unknown.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from random import Random
+from os import urandom
+from random import SystemRandom
 from typing import Final, NamedTuple
 
 import msgspec
@@ -50,7 +50,7 @@ class Upstream:
         self._options = options
         self._metrics = metrics
         self._monotonic = monotonic
-        self._random: Random = secrets.SystemRandom()
+        self._random = SystemRandom()
         self._lines = {server: _Line(server) for server in options.servers}
 
     def close(self) -> None:
@@ -177,9 +177,9 @@ class _Socket:
 
     async def ask(self, forward: Forward, resend_after_s: float) -> bytes:
         self.asked += 1
-        number = secrets.token_bytes(2)
+        number = urandom(2)
         while number in self._questions:
-            number = secrets.token_bytes(2)
+            number = urandom(2)
         asked = _Asked(number + forward.data[2:], forward, self._loop.create_future())
         self._questions[number] = asked
         resend = self._loop.call_later(resend_after_s, self._send_again, asked)
@@ -232,7 +232,7 @@ def _fail(asked: _Asked, error: OSError) -> None:
 async def _ask_by_tcp(server: Server, forward: Forward) -> bytes:
     reader, writer = await asyncio.open_connection(server.host, server.port)
     try:
-        sent = secrets.token_bytes(2) + forward.data[2:]
+        sent = urandom(2) + forward.data[2:]
         writer.write(len(sent).to_bytes(2) + sent)
         await writer.drain()
         response = await reader.readexactly(int.from_bytes(await reader.readexactly(2)))

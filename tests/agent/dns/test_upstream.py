@@ -64,7 +64,9 @@ async def test_a_resolver_answers(*, tcp: bool) -> None:
             assert found is not None
             assert dns.message.from_wire(found).answer[0][0].to_text() == "9.9.9.9"
     assert len({*ids, 7}) > 2
-    assert (metrics.upstream_requests.count(), metrics.upstream_duration.count()) == (3, 3)
+    assert metrics.upstream_requests.count() == 3
+    (duration,) = metrics.upstream_duration.collect()
+    assert duration.samples[-1].value == 3
 
 
 async def test_the_first_answer_counts_whatever_it_says() -> None:
