@@ -18,12 +18,12 @@ from discovery.registry.endpoints_from_kubernetes import (
     union,
 )
 from discovery.registry.from_workload_entry import (
-    endpoint_from_workload_entry,
+    endpoints_from_workload_entry,
     inline_endpoints,
 )
 from discovery.registry.service import Registry, Service, ServiceRef
 from discovery.registry.target_ports import declared_target
-from discovery.schema.meta import Kind, Object, ObjectKey
+from discovery.schema.meta import Kind, ObjectKey
 from discovery.store.cells import HOST, NAMESPACES, OBJECT, SLICES, ServiceName
 
 __all__ = ["ServicePort", "endpoints", "pending_pods", "service_accounts", "service_endpoints"]
@@ -61,13 +61,11 @@ def _from_entries(db: Database, found: Service) -> Iterator[Endpoint]:
     selector = tuple(sorted(found.selector.items()))
     declaring = OBJECT(db, found.source)
     facts = mesh_facts(db, None)
+    ports = [(port, declared_target(declaring.spec, port)) for port in found.ports] if declaring is not None else []
     for key in selected(db, Selector(Kind.WORKLOAD_ENTRY, found.ref.namespace, selector)):
         obj = OBJECT(db, key)
-        for port in found.ports if obj is not None and declaring is not None else ():
-            target = declared_target(_spec(declaring), port)
-            endpoint = endpoint_from_workload_entry(obj, port=port, target=target, facts=facts) if obj else None
-            if endpoint is not None:
-                yield endpoint
+        if obj is not None:
+            yield from endpoints_from_workload_entry(obj, ports, facts=facts)
     if found.registry is Registry.KUBERNETES:
         return  # its pods are in its slices
     for key in selected(db, Selector(Kind.POD, found.ref.namespace, selector)):
@@ -82,10 +80,6 @@ def _from_entries(db: Database, found: Service) -> Iterator[Endpoint]:
             )
             if endpoint is not None:
                 yield endpoint
-
-
-def _spec(obj: Object | None) -> object:
-    return obj.spec if obj is not None else None
 
 
 def _inline(db: Database, found: Service) -> Iterator[Endpoint]:

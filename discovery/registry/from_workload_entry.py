@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +18,7 @@ from discovery.schema.service_entry import ServiceEntry
 from discovery.schema.workload_entry import WorkloadEntry
 from discovery.wire.labels import NETWORK, TLS_MODE
 
-__all__ = ["endpoint_from_workload_entry", "inline_endpoints", "workload_entry_labels"]
+__all__ = ["endpoints_from_workload_entry", "inline_endpoints", "workload_entry_labels"]
 
 _UNIX = "unix://"
 _DNS = (Resolution.DNS_LB, Resolution.DNS_ROUND_ROBIN_LB)
@@ -29,16 +30,37 @@ def workload_entry_labels(obj: Object) -> Mapping[str, str]:
     return {**obj.meta.labels, **spec.labels}
 
 
-def endpoint_from_workload_entry(
-    obj: Object, *, port: Port, target: int | str | None, facts: MeshFacts
-) -> Endpoint | None:
-    """The endpoint that a WorkloadEntry is for one port of a service that selects it; None if it lacks a named port.
+class _Workload(NamedTuple):
+    """What the endpoints of all ports of an entry share."""
 
-    ``target``: what the declaring object says of the port (``target_ports.declared_target``).
+    address: str
+    unix: bool
+    labels: Mapping[str, str]
+    locality: str
+    network: str
+    tls_mode: str
+    service_account: str
+    name: str
+    namespace: str
+
+
+def endpoints_from_workload_entry(
+    obj: Object, ports: Iterable[tuple[Port, int | str | None]], *, facts: MeshFacts
+) -> Iterator[Endpoint]:
+    """The endpoints that a WorkloadEntry is for ports of a service that selects it; it may lack a named port.
+
+    Args:
+        obj: the entry.
+        ports: with what the declaring object says of each (``target_ports.declared_target``).
+        facts: of the local cluster.
     """
     spec: WorkloadEntry = obj.spec
     entry = msgspec.structs.replace(spec, labels=workload_entry_labels(obj))
-    return _endpoint(entry, port, target, facts, namespace=obj.namespace, workload=obj.name)
+    workload = _workload(entry, facts, namespace=obj.namespace, name=obj.name)
+    for port, target in ports:
+        endpoint = _endpoint(entry, workload, port, target, facts)
+        if endpoint is not None:
+            yield endpoint
 
 
 def inline_endpoints(obj: Object, service: Service, *, facts: MeshFacts) -> tuple[Endpoint, ...]:
@@ -50,34 +72,49 @@ def inline_endpoints(obj: Object, service: Service, *, facts: MeshFacts) -> tupl
     entries = spec.endpoints
     if not entries and spec.workload_selector is None and service.resolution in _DNS:
         entries = (WorkloadEntry(address=service.ref.host),)
+    workloads = [(entry, _workload(entry, facts, namespace=obj.namespace, name="")) for entry in entries]
     found = (
-        _endpoint(entry, port, port.target_port or None, facts, namespace=obj.namespace, workload="")
+        _endpoint(entry, workload, port, port.target_port or None, facts)
         for port in service.ports
-        for entry in entries
+        for entry, workload in workloads
     )
     return tuple(endpoint for endpoint in found if endpoint is not None)
 
 
-def _endpoint(
-    entry: WorkloadEntry, port: Port, target: int | str | None, facts: MeshFacts, *, namespace: str, workload: str
-) -> Endpoint | None:
-    number = entry_port(entry, target, port)
+def _workload(entry: WorkloadEntry, facts: MeshFacts, *, namespace: str, name: str) -> _Workload:
     unix = entry.address.startswith(_UNIX)
-    if not number and not unix:
-        return None
     network = entry.network or entry.labels.get(NETWORK, "") or facts.network
     locality = entry.locality or locality_of_pod(entry.labels, entry.labels)
-    return Endpoint(
+    return _Workload(
         address=entry.address.removeprefix(_UNIX) if unix else entry.address,
-        port=number,
-        service_port=port.name,
+        unix=unix,
         labels={**entry.labels, **topology(facts, locality=locality, network=network)},
         locality=locality,
         network=network,
-        cluster_id=facts.cluster_id,
-        weight=entry.weight or 1,
         tls_mode=entry.labels.get(TLS_MODE) or ("istio" if entry.service_account else "disabled"),
         service_account=spiffe_id(facts.trust_domain, namespace, entry.service_account),
-        workload=workload,
+        name=name,
         namespace=namespace,
+    )
+
+
+def _endpoint(
+    entry: WorkloadEntry, workload: _Workload, port: Port, target: int | str | None, facts: MeshFacts
+) -> Endpoint | None:
+    number = entry_port(entry, target, port)
+    if not number and not workload.unix:
+        return None
+    return Endpoint(
+        address=workload.address,
+        port=number,
+        service_port=port.name,
+        labels=workload.labels,
+        locality=workload.locality,
+        network=workload.network,
+        cluster_id=facts.cluster_id,
+        weight=entry.weight or 1,
+        tls_mode=workload.tls_mode,
+        service_account=workload.service_account,
+        workload=workload.name,
+        namespace=workload.namespace,
     )

@@ -3,7 +3,11 @@ from __future__ import annotations
 from discovery.registry.endpoint import Endpoint
 from discovery.registry.facts import MeshFacts
 from discovery.registry.from_service_entry import services_from_service_entry
-from discovery.registry.from_workload_entry import endpoint_from_workload_entry, inline_endpoints, workload_entry_labels
+from discovery.registry.from_workload_entry import (
+    endpoints_from_workload_entry,
+    inline_endpoints,
+    workload_entry_labels,
+)
 from discovery.registry.service import Port, Protocol
 from discovery.schema.meta import Kind
 from tests.kit.manifests import istio
@@ -33,8 +37,7 @@ def test_workload_entry_as_an_endpoint() -> None:
         labels={"app": "other", "team": "x"},
     )
     assert workload_entry_labels(obj) == {"app": "vm", "version": "v2", "team": "x"}
-    endpoint = endpoint_from_workload_entry(obj, port=HTTP, target=9090, facts=FACTS)
-    assert endpoint is not None
+    (endpoint,) = endpoints_from_workload_entry(obj, [(HTTP, 9090)], facts=FACTS)
     assert (endpoint.address, endpoint.port, endpoint.weight) == ("10.0.0.1", 8080, 3)
     assert (endpoint.tls_mode, endpoint.service_account) == ("istio", "spiffe://cluster.local/ns/shop/sa/vm-sa")
     assert (endpoint.locality, endpoint.network, endpoint.workload) == ("eu/a/r1", "n2", "x")
@@ -49,15 +52,14 @@ def test_tls_mode_label_wins() -> None:
         Kind.WORKLOAD_ENTRY, "{address: 10.0.0.1, serviceAccount: a, labels: {security.istio.io/tlsMode: disabled}}"
     )
     for obj in (plain, stated):
-        endpoint = endpoint_from_workload_entry(obj, port=HTTP, target=None, facts=FACTS)
-        assert endpoint is not None
+        (endpoint,) = endpoints_from_workload_entry(obj, [(HTTP, None)], facts=FACTS)
         assert endpoint.tls_mode == "disabled"
 
 
 def test_named_target_that_is_not_there_is_no_endpoint() -> None:
     """The port would be a guess."""
     obj = istio(Kind.WORKLOAD_ENTRY, "{address: 10.0.0.1}")
-    assert endpoint_from_workload_entry(obj, port=HTTP, target="api", facts=FACTS) is None
+    assert list(endpoints_from_workload_entry(obj, [(HTTP, "api")], facts=FACTS)) == []
 
 
 def test_inline_endpoints_are_there_for_every_port() -> None:
