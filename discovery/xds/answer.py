@@ -88,7 +88,7 @@ def _last(watch: Watch, name: str) -> Resource | None:
 
 def _parts(watch: Watch, terms: Terms) -> list[Part] | None:
     """The tables' ready-made answers, if together they are the answer."""
-    if watch.resend or watch.demanded or watch.lingering:
+    if watch.resend or watch.demanded or watch.lingering or watch.forgotten:
         return None
     if watch.names.explicit and terms.variant.complete(watch.type_url):
         return None
@@ -175,12 +175,17 @@ def _may_hold(watch: Watch) -> dict[str, str]:
     for table, since in watch.held:
         if table in watch.tables:
             about.update((name, _UNKNOWN) for name in (table.changed_since(since) if since else ()))
-        else:
-            about.update((name, version or _UNKNOWN) for name, version in table.held(since))
+            continue
+        for name, version in table.held(since):
+            # Of a name that several tables had, the client may hold the one or the other.
+            about[name] = version if version is not None and about.get(name, _ABSENT) == _ABSENT else _UNKNOWN
     if watch.known is not None:
         about.update(watch.known)
     about.update((name, _UNKNOWN) for name in watch.lingering)
     about.update((name, _UNKNOWN) for name in watch.resend)
+    if watch.forgotten:
+        present = (name for table in watch.tables for name in table.resources)
+        about.update((name, _UNKNOWN) for name in present if name.rpartition("/")[0] in watch.forgotten)
     about.update((name, _UNKNOWN) for name in watch.demanded)
     return about
 

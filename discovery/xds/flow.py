@@ -193,8 +193,7 @@ class Flow:
             return
         routes.rejected -= again
         if hosts is not None:
-            keys = set(self._world.generators.tables(VIRTUAL_HOST, routes.session.view, again))
-            hosts.resend |= frozenset(n for table in hosts.tables if table.key in keys for n in table.resources)
+            hosts.forgotten |= again
             hosts.dirty = True
 
     def _write(self, watch: Watch, answer: Answer, now: float) -> Send:

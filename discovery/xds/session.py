@@ -6,8 +6,6 @@ slow client costs no memory and gets the latest state when it wakes up. At most 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from discovery.engine import Node
@@ -18,7 +16,6 @@ from discovery.xds.answer import lookup
 from discovery.xds.flow import Flow
 from discovery.xds.plan import SERVED
 from discovery.xds.request import Request
-from discovery.xds.table import Table
 from discovery.xds.variant import Subscription, Variant
 from discovery.xds.watch import Verdict, Watch, judge
 from discovery.xds.world import Expired, Fact, Rejected, Send, TooManyNamesError, Unserved, World
@@ -150,7 +147,7 @@ class Session:
             watch.resend = self._flow.clusters_sent & names.explicit if watch.known else _NOTHING
             self._flow.clusters_sent = _NOTHING
         elif request.type_url == ROUTE:
-            self._follow_routes(names.explicit)
+            self._follow_routes(_NOTHING)
 
     def _subscribe(self, watch: Watch, request: Request) -> None:
         subscription = self.variant.change(watch, request, self._world.sets)
@@ -162,7 +159,9 @@ class Session:
             watch.rename(self._world.tables, names)
             watch.resend = frozenset(filter(names.wants, watch.resend))
         if asked or everything or demanded:
-            watch.resend |= asked | (_present(watch.tables) if everything else _NOTHING)
+            if everything:
+                watch.start_over(self._world.tables)
+            watch.resend |= asked
             watch.demanded |= demanded
             watch.dirty = self._flow.stirred = True
         if watch.type_url == ROUTE and (moved or asked):
@@ -181,7 +180,7 @@ class Session:
         if watch.type_url == ENDPOINT and self._flow.warming:
             self._flow.warming -= sent.all_names()
         elif watch.type_url == ROUTE and self.key.vhds and VIRTUAL_HOST not in self.watches:
-            self._doubt_virtual_hosts(sent.all_names())
+            self._doubt_virtual_hosts(frozenset(n for n in sent.all_names() if lookup(watch.tables, n) is not None))
 
     def _reject(self, watch: Watch, request: Request, now: float) -> Rejected:
         watch.error, watch.error_at = request.error or "", now
@@ -215,11 +214,8 @@ class Session:
             return
         self._aim(hosts)
         if asked:
-            keys = set(self._world.generators.tables(VIRTUAL_HOST, self.view, asked))
-            again = [table for table, since in hosts.held if since and table.key in keys]
-            if again:
-                hosts.resend |= _present(again)
-                hosts.dirty = self._flow.stirred = True
+            hosts.forgotten |= asked
+            hosts.dirty = self._flow.stirred = True
 
     def _doubt_virtual_hosts(self, routes: frozenset[str]) -> None:
         """The client took routes whose virtual hosts come separately, and has not asked for these.
@@ -264,7 +260,7 @@ class Session:
     @staticmethod
     def _nowhere(watch: Watch) -> frozenset[str]:
         """Names asked for that no table has, and had not when the client was last told of them."""
-        somewhere = set(_present(watch.joined()))
+        somewhere = {name for table in watch.joined() for name in table.resources}
         for table, since in watch.held:
             somewhere.update(table.changed_since(since))
         return watch.names.explicit - somewhere
@@ -280,7 +276,3 @@ class Session:
 
     def _fallback(self, type_url: str, name: str) -> Resource | None:
         return self._world.generators.fallback(self._world.db, type_url, self.view, name)
-
-
-def _present(tables: Iterable[Table]) -> frozenset[str]:
-    return frozenset(name for table in tables for name in table.resources)

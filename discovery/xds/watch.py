@@ -59,6 +59,7 @@ class Watch:
         "dirty",
         "error",
         "error_at",
+        "forgotten",
         "held",
         "in_flight",
         "known",
@@ -84,6 +85,7 @@ class Watch:
         self.tables: tuple[Table, ...] = ()  # what it is to be served from
         self.held: tuple[tuple[Table, int], ...] = ()  # what it was served from, and up to which revision
         self.resend: frozenset[str] = _NOTHING  # to be sent although the client was told of them before
+        self.forgotten: frozenset[str] = _NOTHING  # route configurations whose virtual hosts the client has forgotten
         self.demanded: frozenset[str] = _NOTHING  # virtual hosts that a paused request waits for
         self.retries: tuple[frozenset[str], ...] = ()  # parts of a rejected response, to be tried on their own
         self.rejected: frozenset[str] = _NOTHING  # route configurations that the client may not have
@@ -128,10 +130,21 @@ class Watch:
         before = [table for table, _ in self.held]
         self.held = tuple((table, table.revision) for table in self.tables)
         self._leave(world, before)
-        self.resend = self.demanded = _NOTHING
+        self.resend = self.demanded = self.forgotten = _NOTHING
         self.known = None
         self.lingering = lingering
         self.dirty = self.answer = False
+
+    def start_over(self, world: Tables) -> None:
+        """The client wants everything anew. What it may hold is not forgotten: some of it may have to be removed."""
+        before = [table for table, _ in self.held]
+        self.resend |= frozenset(name for table, since in self.held if since for name, _ in table.held(since))
+        self.resend |= frozenset(self.known or ())
+        if self.in_flight is not None:  # it may arrive after the client has forgotten everything
+            self.resend |= self.in_flight.all_names()
+        self.held, self.known = (), None
+        self._leave(world, before)
+        self.dirty = True
 
     def restart(self, world: Tables) -> None:
         """The client starts over: it holds nothing."""
