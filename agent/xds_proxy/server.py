@@ -22,6 +22,7 @@ from agent.x509.client import X509
 from agent.xds_proxy.dial import UpstreamOptions, read_roots
 from agent.xds_proxy.ends import End, Severity, Side, explain_failure, judge_severity
 from agent.xds_proxy.gate import ReconnectGate
+from agent.xds_proxy.heap import HeapKeeper
 from agent.xds_proxy.intercept import Intercept, index_intercepts
 from agent.xds_proxy.messages import ADS_SERVICE, Form
 from agent.xds_proxy.metrics import RelayMetrics
@@ -77,6 +78,7 @@ class XdsProxy:
         self._clock = clock
         self._metrics = metrics
         self._intercepts = index_intercepts(intercepts)
+        self._heap = HeapKeeper()
         self._gate = ReconnectGate(chance=chance)
         self._health: Health | None = None
         self._active: Session | None = None
@@ -131,7 +133,14 @@ class XdsProxy:
 
     async def _serve(self, form: Form, context: _Context) -> None:
         """One stream of Envoy, from its acceptance to its end."""
-        session = Session(form, context, intercepts=self._intercepts, health=self._health, metrics=self._metrics)
+        session = Session(
+            form,
+            context,
+            intercepts=self._intercepts,
+            health=self._health,
+            metrics=self._metrics,
+            on_relayed=self._heap.on_relayed,
+        )
         previous, self._active = self._active, session
         try:
             await _take_over(previous)

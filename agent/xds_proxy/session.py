@@ -54,6 +54,7 @@ class Session:
         intercepts: Mapping[str, Intercept],
         health: Health | None,
         metrics: RelayMetrics,
+        on_relayed: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self.form = form
         self.over = asyncio.Event()
@@ -61,6 +62,7 @@ class Session:
         self._intercepts = intercepts
         self._relay = Relay(form, consumed=intercepts, health=health)
         self._metrics = metrics
+        self._on_relayed = on_relayed
         self._dismissed = asyncio.Event()
         self._own_words = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -160,6 +162,7 @@ class Session:
                     self._consume(verdict)
                 case Drop():
                     log.error("response of the control plane dropped", reason=verdict.reason)
+            self._on_relayed(len(data))
             del data, verdict  # it may be megabytes, and the next may come in an hour
 
     async def _deliver(self, data: bytes, type_url: str) -> bool:

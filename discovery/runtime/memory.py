@@ -12,7 +12,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["keep_heap_small"]
+__all__ = ["keep_heap_small", "trim_heap"]
 
 # <malloc.h> of glibc
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -30,3 +30,15 @@ def keep_heap_small(load: Callable[[str | None], Any] = ctypes.CDLL) -> bool:
     if mallopt is None:
         return False
     return all(mallopt(option, value) == 1 for option, value in _LIMITS)
+
+
+def trim_heap(load: Callable[[str | None], Any] = ctypes.CDLL) -> bool:
+    """Give free pages back, also those below used ones, which the limits cannot; whether the C library can (glibc).
+
+    It takes the heap's lock for about a millisecond per ten megabytes, so it is for moments of rest.
+    """
+    trim = getattr(load(None), "malloc_trim", None)
+    if trim is None:
+        return False
+    trim(0)
+    return True

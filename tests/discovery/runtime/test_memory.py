@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from discovery.runtime.memory import keep_heap_small
+from discovery.runtime.memory import keep_heap_small, trim_heap
 
 
 @pytest.mark.parametrize(("answer", "applied"), [(1, True), (0, False)])
@@ -25,3 +25,11 @@ def test_all_limits_are_set(answer: int, *, applied: bool) -> None:
 def test_other_c_libraries_are_left_alone() -> None:
     """Where there is no such call nothing is done."""
     assert not keep_heap_small(lambda _name: SimpleNamespace())
+
+
+def test_free_pages_are_given_back() -> None:
+    """All of them, where the C library can; elsewhere nothing happens."""
+    asked: list[int] = []
+    assert trim_heap(lambda _: SimpleNamespace(malloc_trim=asked.append))
+    assert asked == [0]
+    assert not trim_heap(lambda _: SimpleNamespace())
