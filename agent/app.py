@@ -7,12 +7,13 @@ Envoy. Whatever the reason of the end, everything is released in reverse, and no
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
@@ -31,6 +32,7 @@ from agent.launch import Host, Launch, Paths, plan_launch
 from agent.metrics import Registry
 from agent.process_metrics import ProcessMetrics
 from agent.settings import Settings, process_environ
+from agent.status.readiness import Gate
 from agent.status_port import build_status_server
 from agent.upstreams import xds_upstream
 from agent.x509.client import X509
@@ -46,6 +48,9 @@ from discovery.runtime.logs import get_logger
 from discovery.runtime.process import Process, ProcessSpec
 from discovery.runtime.supervise import Service, run_all
 from discovery.wire.node import NodeType
+
+if TYPE_CHECKING:
+    from agent.dns_proxy import DnsProxy
 
 __all__ = ["StartError", "run_agent"]
 
@@ -221,6 +226,7 @@ def _services(
     identity = build_identity(
         settings, launch.paths, foreign_sds=host.foreign_sds, x509=x509, clock=clock, registry=registry
     )
+    dns = _dns_proxy(settings, launch, clock=clock, registry=registry)
     relay = XdsProxy(
         XdsProxyOptions(
             socket=Path(launch.paths.xds_socket),
@@ -231,20 +237,32 @@ def _services(
         x509=x509,
         clock=clock,
         metrics=RelayMetrics(registry),
+        intercepts=(dns.intercept,) if dns else (),
     )
     sds = [] if settings.env.disable_envoy else [identity.server]
-    services: list[Service] = [worker, identity.secrets, *sds, relay, envoy]
+    names = [dns.server] if dns else []
+    services: list[Service] = [*names, worker, identity.secrets, *sds, relay, envoy]
     if settings.config.status_port:
         status = build_status_server(
             settings,
             launch,
             envoy,
-            _admin(settings, launch),
             registry=registry,
             age_s=lambda: clock.monotonic() - started_at,
+            gates=(Gate("dns", lambda: dns.intercept.objection),) if dns else (),
         )
         services.insert(0, _OptionalService(status))
     return services
+
+
+def _dns_proxy(settings: Settings, launch: Launch, *, clock: Clock, registry: Registry) -> DnsProxy | None:
+    if not any(key in launch.node.metadata for key in ("DNS_CAPTURE", "ENABLE_DNS_SERVER")):
+        return None
+    from agent.dns_proxy import build_dns_proxy, wants_dns_proxy  # most agents have none, and need not its memory
+
+    if not wants_dns_proxy(settings.role, launch.node.metadata):
+        return None
+    return build_dns_proxy(settings, root=os.geteuid() == 0, clock=clock, registry=registry)
 
 
 @contextmanager

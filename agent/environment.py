@@ -134,6 +134,14 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         _V("ISTIO_PROMETHEUS_ANNOTATIONS", "Where the application tells its metrics, as JSON; merged with Envoy's."),
     ] = ""
 
+    dns_proxy_addr: Annotated[
+        str, _V("DNS_PROXY_ADDR", "Where the DNS proxy listens, if the proxy has one; port 53 needs root.")
+    ] = "localhost:15053"
+    dns_forward_parallel: Annotated[
+        bool, _V("DNS_FORWARD_PARALLEL", "Ask all name servers of the host at once instead of one after the other.")
+    ] = False
+    dns_forward_timeout_s: Annotated[Seconds, _V("DNS_FORWARD_TIMEOUT", "How long each name server has.")] = Seconds(5)
+
     exit_on_zero_connections: Annotated[
         bool, _V("EXIT_ON_ZERO_ACTIVE_CONNECTIONS", "Drain until no connection is left.")
     ] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agent.envoy.absent import EnvoyLife
 from agent.envoy.admin import EnvoyAdmin
@@ -33,18 +33,20 @@ def build_status_server(
     settings: Settings,
     launch: Launch,
     envoy: EnvoyLife,
-    admin: EnvoyAdmin,
     *,
     registry: Registry,
     age_s: Callable[[], float],
+    gates: Sequence[Check] = (),
 ) -> HttpServer:
-    """The server at ``statusPort``. ``age_s``: how long the agent has been running.
+    """The server at ``statusPort``. ``age_s``: how long the agent has been running. ``gates``: further
+    conditions of readiness, asked last.
 
     Raises:
         ProbeTableError, ScrapeTargetError: what the injector wrote about the application cannot be read.
     """
     env, port = settings.env, settings.config.status_port
     metrics = StatusMetrics(registry)
+    admin = EnvoyAdmin(TcpTarget(launch.addresses.localhost, settings.config.proxy_admin_port))
     checks: list[Check] = [
         Gate("shutdown", lambda: "server is terminated" if envoy.ending else ""),
         Gate("grpc bootstrap", lambda: grpc_objection(settings)),
@@ -52,6 +54,7 @@ def build_status_server(
     if not env.disable_envoy:
         live = EnvoyLive(admin, on_pass=lambda: metrics.startup_duration.set(age_s()))
         checks = [EnvoyConfigured(admin), checks[0], live, checks[1]]
+    checks += gates
     scrape = Scrape(metrics, registry.render, _sources(settings, launch), local_only=env.metrics_localhost_only)
     probes = AppProbes(
         parse_probes(env.app_probers),

@@ -27,7 +27,7 @@ def build(directory: Path, *, role: str = "sidecar", **env: str) -> HttpServer:
     admin = EnvoyAdmin(TcpTarget("127.0.0.1", 1))
     process = Process(ProcessSpec(name="envoy", argv=("none",)))
     envoy = EnvoySupervisor(process, admin, DrainPolicy(), over=asyncio.Event())
-    return build_status_server(told, launch(told), envoy, admin, registry=Registry(), age_s=lambda: 1.0)
+    return build_status_server(told, launch(told), envoy, registry=Registry(), age_s=lambda: 1.0)
 
 
 @pytest.mark.parametrize(
