@@ -122,13 +122,20 @@ def _sync_state(watch: WatchInfo) -> dict[str, Any]:
     }
     if watch.error:
         state["lastError"] = watch.error
+    elif watch.failures:
+        name = min(watch.failures)
+        more = f" (and {len(watch.failures) - 1} more)" if len(watch.failures) > 1 else ""
+        state["lastError"] = f"not rendered, the last good one stays: {name}: {watch.failures[name]}{more}"
     return state
 
 
 def sync_status(watch: WatchInfo) -> str:
-    """``SYNCED``, ``STALE`` (there is something newer, or no ACK yet), ``ERROR`` (rejected) or ``NOT_SENT``."""
+    """``SYNCED``, ``ERROR`` (rejected), ``NOT_SENT`` or ``STALE``.
+
+    ``STALE``: there is something newer, there was no ACK yet, or something newer cannot be rendered.
+    """
     if watch.error:
         return "ERROR"
     if not watch.sent:
         return "NOT_SENT"
-    return "SYNCED" if watch.acked == watch.sent and not watch.pending else "STALE"
+    return "SYNCED" if watch.synced else "STALE"

@@ -35,11 +35,12 @@ class WatchInfo(msgspec.Struct, frozen=True, kw_only=True):
     error: str  # why it rejected the last response; empty when it did not
     error_at: datetime | None
     pending: bool  # there is more to send than was sent
+    failures: Mapping[str, str]  # names (``*``: the list of names) that cannot be computed now -> the error
 
     @property
     def synced(self) -> bool:
-        """Whether the client has accepted the latest there is."""
-        return self.sent == self.acked and not self.pending and not self.error
+        """Whether the client has accepted the latest there is, and that is what configuration asks for."""
+        return self.sent == self.acked and not (self.pending or self.error or self.failures)
 
 
 class ConnectionInfo:
@@ -121,6 +122,12 @@ class ConnectionInfo:
             error=watch.error,
             error_at=self._instant(watch.error_at),
             pending=watch.dirty or bool(watch.lingering),
+            failures={
+                name: error
+                for table in watch.tables
+                for name, error in table.failures.items()
+                if name == "*" or watch.names.wants(name)
+            },
         )
 
 

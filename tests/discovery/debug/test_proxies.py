@@ -69,6 +69,23 @@ def test_syncz_tells_rejection_and_lag() -> None:
     assert row["resources"][CLUSTER]["status"] == "STALE"
 
 
+def test_syncz_does_not_call_synced_what_cannot_be_rendered() -> None:
+    """What the proxy holds is older than the configuration; the reason is told, other types are not concerned."""
+    world = DebugWorld()
+    world.connect()
+    (clusters,) = (
+        table
+        for table in world.world.tables
+        if "outbound|80||web.shop.svc.cluster.local" in table.resources and table.key.type_url == CLUSTER
+    )
+    clusters.failures["outbound|80||web.shop.svc.cluster.local"] = "no policy"
+    (row,) = syncz(world.connections)
+    state = row["resources"][CLUSTER]
+    assert state["status"] == "STALE"
+    assert state["lastError"].endswith("outbound|80||web.shop.svc.cluster.local: no policy")
+    assert row["resources"][LISTENER]["status"] == "SYNCED"
+
+
 def test_syncz_of_a_namespace() -> None:
     """Only proxies of it."""
     world = DebugWorld()

@@ -19,11 +19,13 @@ async def test_a_connection_can_be_looked_at() -> None:
             await stream.until(lambda: bool(client.values(ENDPOINT)))
             connections = live.ads.connections
             (info,) = connections
-            await eventually(lambda: all(watch.synced for watch in info.watches()))
+            await eventually(lambda: all(watch.sent == watch.acked != "" for watch in info.watches()))
             assert (info.id, info.proxy_id, info.delta, info.identity) == ("web-0.shop-1", "web-0.shop", True, "")
             assert info.key.namespace == info.view.outbound.scope.namespace == info.node.namespace == "shop"
             clusters, endpoints = info.watches()
             assert (clusters.wildcard, endpoints.names) == (True, frozenset("a"))
+            assert endpoints.synced
+            assert (clusters.synced, clusters.failures) == (False, {"b": "b cannot be rendered"})
             assert clusters.sent == clusters.acked != ""
             assert clusters.sent_at is not None
             assert clusters.acked_at is not None
