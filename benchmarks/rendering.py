@@ -1,7 +1,8 @@
 """Cold rendering of the inputs that Istio's own benchmark renders, per resource type, for one proxy and for a second.
 
-As upstream does, selection of the proxy's scope is made before the clock starts, and every type starts cold: clusters
-rendered before do not make routes cheaper. Needs the data set beside the checkout.
+As upstream does, what upstream's push context holds (services, endpoints, the proxy's scope) is there before the clock
+starts, only routes that listeners ask for are rendered, and every type starts cold: clusters rendered before do not
+make routes cheaper. Needs the data set beside the checkout.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import msgspec
 import yaml
 
 from benchmarks.inprocess import QUESTIONS, UnavailableError, best_of
+from benchmarks.loadgen.references import referenced_names
 from benchmarks.rows import ISTIOD_RENDERING_MS, Row, row
 from benchmarks.templates import expand
 from discovery.engine import Database
 from discovery.mesh.proxy import ProxyKey, ProxyView
 from discovery.mesh.scope import egress_listeners
+from discovery.mesh.warm import warm_selection
 from discovery.schema.decode import decode
 from discovery.schema.mesh_config import MeshConfig
 from discovery.schema.meta import Object
@@ -80,45 +83,60 @@ def _load(case: Mapping[str, Any], defaults: Mapping[str, Any]) -> _Case:
 def _selected(case: _Case, proxy: ProxyKey) -> tuple[Database, ProxyView]:
     """A database in which nothing is rendered yet, only the proxy's scope is known."""
     db = case.database()
+    warm_selection(db)
     view = _GENERATORS.view(db, proxy)
     egress_listeners(db, view.outbound.scope)
     gc.collect()
     return db, view
 
 
-def _render(db: Database, view: ProxyView, type_url: str) -> int:
-    """Render every resource of a type; gives how many bytes they have."""
+def _render(db: Database, view: ProxyView, type_url: str, names: frozenset[str] | None) -> int:
+    """Render the resources of a type, or those named; gives how many bytes they have."""
     size = 0
     for table in _GENERATORS.tables(type_url, view, frozenset()):
-        for reference in table.index(db, table.key).values():
-            resource = reference.query(db, reference.key)
+        for name, reference in table.index(db, table.key).items():
+            resource = reference.query(db, reference.key) if names is None or name in names else None
             size += len(resource.value) if resource is not None else 0
     return size
 
 
-def _cold(case: _Case, type_url: str) -> Callable[[], Callable[[], object]]:
+def _routes_wanted(case: _Case) -> frozenset[str]:
+    """Route configurations that the proxy's listeners refer to, found in a database of its own."""
+    db, view = _selected(case, _FIRST)
+    wanted: set[str] = set()
+    for table in _GENERATORS.tables(LISTENER, view, frozenset()):
+        for reference in table.index(db, table.key).values():
+            resource = reference.query(db, reference.key)
+            if resource is not None:
+                wanted.update(referenced_names(LISTENER, memoryview(resource.value)))
+    return frozenset(wanted)
+
+
+def _cold(case: _Case, type_url: str, names: frozenset[str] | None) -> Callable[[], Callable[[], object]]:
     def prepare() -> Callable[[], object]:
         db, view = _selected(case, _FIRST)
-        return lambda: _render(db, view, type_url)
+        return lambda: _render(db, view, type_url, names)
 
     return prepare
 
 
-def _second(case: _Case, type_url: str) -> Callable[[], Callable[[], object]]:
+def _second(case: _Case, type_url: str, names: frozenset[str] | None) -> Callable[[], Callable[[], object]]:
     def prepare() -> Callable[[], object]:
         db, view = _selected(case, _FIRST)
-        _render(db, view, type_url)
+        _render(db, view, type_url, names)
         other = _GENERATORS.view(db, _SECOND)
-        return lambda: _render(db, other, type_url)
+        return lambda: _render(db, other, type_url, names)
 
     return prepare
 
 
 def _figures(case: _Case, kind: str) -> list[Row]:
     type_url = _TYPES[kind]
+    names = _routes_wanted(case) if type_url == ROUTE else None
     db, view = _selected(case, _FIRST)
-    size = _render(db, view, type_url)
-    first_s, second_s = best_of(_ROUNDS, _cold(case, type_url)), best_of(_ROUNDS, _second(case, type_url))
+    size = _render(db, view, type_url, names)
+    first_s = best_of(_ROUNDS, _cold(case, type_url, names))
+    second_s = best_of(_ROUNDS, _second(case, type_url, names))
     title = "cold rendering, one proxy"
     name = f"render_{kind}_{case.name}"
     return [
