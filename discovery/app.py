@@ -99,6 +99,7 @@ class _Discovery:
             metrics=XdsMetrics(registry),
             settings=AdsSettings(
                 vhds=settings.vhds,
+                auto_allocate=settings.auto_allocate,
                 debounce_quiet_s=settings.debounce_after.total_seconds(),
                 debounce_max_s=settings.debounce_max.total_seconds(),
             ),

@@ -95,6 +95,11 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("PILOT_ENABLE_EDS_DEBOUNCE", "false", "Whether endpoint changes wait like others. (istiod: true)"),
     Variable("PILOT_ENABLE_VHDS", "true", "Serve virtual hosts on their own to delta proxies that can take them."),
     Variable(
+        "PILOT_ENABLE_IP_AUTOALLOCATE",
+        "true",
+        "Hosts without an address get one for every proxy that captures DNS; false: only if it says DNS_AUTO_ALLOCATE.",
+    ),
+    Variable(
         "ROOT_CA_DIR", "./etc/cacerts", "Plugged-in authority: ca-cert.pem ca-key.pem root-cert.pem cert-chain.pem."
     ),
     Variable("DEFAULT_WORKLOAD_CERT_TTL", "24h", "Life of a workload certificate when none is asked for."),
@@ -148,6 +153,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     debounce_max: timedelta
     debounce_endpoints: bool
     vhds: bool
+    auto_allocate: bool
     root_ca_dir: str
     default_ttl: timedelta
     max_ttl: timedelta
@@ -251,6 +257,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
         debounce_max=read.duration(read.variable("PILOT_DEBOUNCE_MAX"), "PILOT_DEBOUNCE_MAX"),
         debounce_endpoints=read.switch("PILOT_ENABLE_EDS_DEBOUNCE"),
         vhds=read.switch("PILOT_ENABLE_VHDS"),
+        auto_allocate=read.switch("PILOT_ENABLE_IP_AUTOALLOCATE"),
         root_ca_dir=read.variable("ROOT_CA_DIR"),
         default_ttl=read.duration(read.variable("DEFAULT_WORKLOAD_CERT_TTL"), "DEFAULT_WORKLOAD_CERT_TTL"),
         max_ttl=read.duration(read.variable("MAX_WORKLOAD_CERT_TTL"), "MAX_WORKLOAD_CERT_TTL"),

@@ -58,13 +58,14 @@ def read_node(node: Node) -> NodeFacts:
     )
 
 
-def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool) -> ProxyKey:
+def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool, auto_allocate: bool = True) -> ProxyKey:
     """What configuration may depend on.
 
     Args:
         facts: the node.
         delta: it speaks delta xDS; virtual hosts on their own exist only there.
         vhds: the server's switch.
+        auto_allocate: whether to capture DNS is enough to be told addresses that were made for hosts.
     """
     metadata = facts.metadata
     # An Envoy that hides its version is taken for a new one: if it is not, the session notices and serves whole routes.
@@ -83,7 +84,7 @@ def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool) -> ProxyKey:
         interception=metadata.interception_mode,
         istio_filters=facts.istio_extensions,
         vhds=delta and vhds and envoy,
-        dns_auto_allocate=metadata.dns_auto_allocate,
+        dns_auto_allocate=metadata.dns_capture and (metadata.dns_auto_allocate or auto_allocate),
         http10=metadata.http10,
         idle_timeout=metadata.idle_timeout,
         unprivileged=metadata.unprivileged_pod,

@@ -54,6 +54,7 @@ class AdsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What may be set of the service."""
 
     vhds: bool = True  # virtual hosts on their own for proxies that can take them
+    auto_allocate: bool = True  # addresses made for hosts reach every proxy that captures DNS
     debounce_quiet_s: float = 0.1
     debounce_max_s: float = 10.0
     write_timeout_s: float = 30.0  # a stream that does not take a response for this long is closed
@@ -214,7 +215,9 @@ class AdsServer:
         refused = frozenset() if delta else frozenset({VIRTUAL_HOST})
         if not admitted.identity:
             refused |= {SECRET}  # secrets go only to those who are known
-        key = proxy_key(admitted.node, delta=delta, vhds=self._settings.vhds)
+        key = proxy_key(
+            admitted.node, delta=delta, vhds=self._settings.vhds, auto_allocate=self._settings.auto_allocate
+        )
         session = Session(self._world, key, variant, number=next(self._numbers), refused=refused)
         wiring = Wiring(
             clock=self._clock,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from discovery.wire.envoy import Node
@@ -93,6 +95,24 @@ def test_virtual_hosts_on_their_own_are_for_envoys_that_can(
     facts = read_node(node(agent=agent, version=version, **metadata))
     assert proxy_key(facts, delta=delta, vhds=True).vhds is wanted
     assert not proxy_key(facts, delta=delta, vhds=False).vhds
+
+
+@pytest.mark.parametrize(
+    ("metadata", "switch", "wanted"),
+    [
+        ({"DNS_CAPTURE": "true"}, True, True),
+        ({"DNS_CAPTURE": "true"}, False, False),
+        ({"DNS_CAPTURE": "true", "DNS_AUTO_ALLOCATE": "true"}, False, True),
+        ({"DNS_AUTO_ALLOCATE": "true"}, True, False),
+        ({}, True, False),
+    ],
+)
+def test_made_up_addresses_are_for_those_who_capture_dns(
+    metadata: dict[str, Any], *, switch: bool, wanted: bool
+) -> None:
+    """Nobody else would ever be told them; without the switch they have to be asked for besides."""
+    key = proxy_key(read_node(node(**metadata)), delta=True, vhds=True, auto_allocate=switch)
+    assert key.dns_auto_allocate is wanted
 
 
 def test_filters_of_istio_are_for_those_who_announce_them() -> None:
