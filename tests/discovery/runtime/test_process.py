@@ -93,11 +93,7 @@ async def test_the_whole_group_ends() -> None:
     await process.wait()
     await lines.wait_for(1)
     grandchild = int(lines.seen[0][1])
-    for _ in range(200):  # the kernel delivers a signal in its own time
-        if not _alive(grandchild):
-            break
-        await asyncio.sleep(0.01)
-    assert not _alive(grandchild)
+    await eventually(lambda: not _alive(grandchild))  # the kernel delivers a signal in its own time
     process.kill_now()
 
 
@@ -170,12 +166,11 @@ async def test_a_child_does_not_outlive_a_parent_that_was_killed() -> None:
     child = int(lines.seen[0][1])
     process.kill()
     await process.wait()
-    for _ in range(200):
-        if not _alive(child):
-            break
-        await asyncio.sleep(0.01)
-    assert not _alive(child)
+    await eventually(lambda: not _alive(child))
     process.kill_now()
+
+
+from tests.kit.eventually import eventually
 
 
 async def test_a_process_starts_once() -> None:
