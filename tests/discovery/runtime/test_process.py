@@ -11,6 +11,7 @@ import pytest
 
 from discovery.runtime.process import MAX_LINE_BYTES, Output, Process, ProcessEndedError, ProcessSpec, SpawnError
 from discovery.runtime.process_lifecycle import IllegalTransitionError, ProcessState
+from tests.kit.eventually import eventually
 
 
 def _shell(script: str, *, output: Output = Output.DISCARD, grace_s: float = 5.0) -> ProcessSpec:
@@ -168,9 +169,6 @@ async def test_a_child_does_not_outlive_a_parent_that_was_killed() -> None:
     await process.wait()
     await eventually(lambda: not _alive(child))
     process.kill_now()
-
-
-from tests.kit.eventually import eventually
 
 
 async def test_a_process_starts_once() -> None:
