@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -23,7 +24,6 @@ __all__ = [
 ]
 
 PREFIX: Final = "ISTIO_"
-_JUMP: Final = re.compile(r"(?:^|\s)-[jg] ISTIO_")
 
 
 class SavedTable(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,13 +80,18 @@ def render_removal(saved: Mapping[str, SavedTable], others: Sequence[Line]) -> s
     for name, table in saved.items():
         ours = [chain for chain in table.chains if chain.startswith(PREFIX)]
         removal = [
-            f"-D {chain} {rule}" for chain, rule in table.rules if not chain.startswith(PREFIX) and _JUMP.search(rule)
+            f"-D {chain} {rule}" for chain, rule in table.rules if not chain.startswith(PREFIX) and _jumps_to_us(rule)
         ]
         removal += [f"-D {line.chain} {' '.join(line.arguments)}" for line in others if line.table == name]
         removal += [f"-F {chain}" for chain in ours] + [f"-X {chain}" for chain in ours]
         if removal:
             text += [f"* {name}", *removal, "COMMIT"]
     return "".join(f"{line}\n" for line in text)
+
+
+def _jumps_to_us(rule: str) -> bool:
+    words = shlex.split(rule)  # a comment is one word, whatever it quotes
+    return any(word in ("-j", "-g") and target.startswith(PREFIX) for word, target in pairwise(words))
 
 
 def removed_hooks(removal: str) -> dict[str, tuple[str, ...]]:
