@@ -38,10 +38,8 @@ def test_rules_of_the_old_interface_keep_it() -> None:
 
 def test_a_kernel_without_the_new_interface_gets_the_plain_name_then_the_old() -> None:
     """Whatever works first; what cannot use its table does not count."""
-    unusable = {
-        "iptables-nft -t nat -C": Outcome(status=3, errors="table does not exist"),
-        "iptables --version": _ABSENT,
-    }
+    no_table = Outcome(status=3, errors="table does not exist")
+    unusable = {"iptables-nft -t nat -C": no_table, "iptables --version": _ABSENT}
     assert find_tool(Family.IPV4, ScriptedRunner({**_NFT, **_LEGACY, **unusable})).name == "iptables-legacy"
     plain = {"iptables --version": Outcome(output="iptables v1.6.1\n"), "iptables -t nat -C": _NO_RULE}
     tool = find_tool(Family.IPV4, ScriptedRunner({**_NFT, **unusable, **plain}))

@@ -13,10 +13,25 @@ from agent.settings import SettingsError
 
 def test_dry_run_prints_commands_and_what_they_read() -> None:
     """As they would be run; the injector's arguments as they are, with flags of other versions."""
-    injected = (
-        "-p 15001 -z 15006 -u 1337 -m REDIRECT -i * -x  -b * -d 15090,15021,15020 --log_output_level=default:info"
-    )
-    result = CliRunner().invoke(iptables_command, [*injected.split(" "), "--of-another-version", "-n"])
+    injected = [
+        "-p",
+        "15001",
+        "-z",
+        "15006",
+        "-u",
+        "1337",
+        "-m",
+        "REDIRECT",
+        "-i",
+        "*",
+        "-x",
+        "",
+        "-b",
+        "*",
+        "-d",
+        "15090,15021,15020",
+    ]
+    result = CliRunner().invoke(iptables_command, [*injected, "--of-another-version", "-n"])
     assert result.exit_code == 0, result.output
     assert "iptables-restore --noflush\n* nat\n-N ISTIO_INBOUND\n" in result.output
     assert "-A ISTIO_INBOUND -p tcp --dport 15020 -j RETURN\n" in result.output

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from agent.capture.binaries import Tool
@@ -22,9 +24,8 @@ def _applied() -> Outcome:
     lines = iptables_lines(_RULES, Family.IPV4)
     chains = dict.fromkeys(line.chain for line in lines)
     text = ["*nat", *(f":{chain} {'-' if chain.startswith('ISTIO') else 'ACCEPT'} [0:0]" for chain in chains)]
-    return Outcome(
-        output="\n".join([*text, *(f"-A {line.chain} {' '.join(line.arguments)}" for line in lines), "COMMIT"])
-    )
+    text += [f"-A {line.chain} {' '.join(line.arguments)}" for line in lines]
+    return Outcome(output="\n".join([*text, "COMMIT"]))
 
 
 def test_rules_as_planned_are_left_alone() -> None:
@@ -32,7 +33,7 @@ def test_rules_as_planned_are_left_alone() -> None:
     runner = ScriptedRunner({"iptables-save": _applied()})
     assert not apply_iptables(_RULES, [_V4, _V6], _ONLY_V4, runner, manner=Manner.KEEP)
     assert runner.inputs == []
-    assert len([command for command in runner.commands if " -C " in command]) == len(_RULES) - 3
+    assert len([command for command in runner.commands if " -C " in command]) == len(_RULES)
 
 
 def test_a_rule_that_is_another_is_found() -> None:
@@ -103,7 +104,7 @@ def test_hooks_and_tables_left_empty_go_too() -> None:
     bare = Outcome(output="*nat\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n")
     for listed, deleted in (("table ip nat {\n}", True), ("table ip nat {\n chain x {\n }\n}", False)):
         looks = [_applied(), bare]
-        runner = ScriptedRunner({"iptables-save": lambda looks=looks: looks.pop(0), "nft list": Outcome(output=listed)})
+        runner = ScriptedRunner({"iptables-save": partial(looks.pop, 0), "nft list": Outcome(output=listed)})
         assert clean_iptables((), _V4, runner)
         assert "iptables -t nat -X OUTPUT" in runner.commands
         assert ("nft delete table ip nat" in runner.commands) is deleted

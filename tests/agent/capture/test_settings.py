@@ -89,7 +89,7 @@ def test_what_is_to_be_done() -> None:
 def test_mistakes_say_what_is_wanted(field: str, value: str, words: str) -> None:
     """Before anything is touched."""
     with pytest.raises(SettingsError) as caught:
-        capture_settings(**{field: value})
+        load_capture_settings({field: value}, {}, HostFacts())
     assert words in str(caught.value)
 
 
