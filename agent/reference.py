@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from agent.capture.flags import VARIABLES
 from agent.cli import cli
 from agent.environment import Seconds, variables
 
@@ -26,18 +27,30 @@ these, `ISTIO_META_<KEY>` and `ISTIO_METAJSON_<KEY>` become metadata of the node
 | variable | type | default | meaning |
 |---|---|---|---|"""
 
+_CAPTURE_ENVIRONMENT = """## Environment of `pilot-agent istio-iptables`
+
+Flags name their variables above; these have no flag. Status 0: done. 1: rules could not be applied. 126: the self-test
+found that traffic is not captured.
+
+| variable | default | meaning |
+|---|---|---|"""
+
 _KINDS = {str: "text", int: "number", float: "number", bool: "true or false", Seconds: "duration"}
 
 
 def render_reference() -> str:
     """Markdown: every command with its flags by group, then every environment variable."""
     lines = [_HEAD]
-    for name, command in sorted(cli.commands.items()):
-        lines += _command(name, command)
+    context = click.Context(cli)
+    for name in cli.list_commands(context):  # also those that are read only when called
+        command = cli.get_command(context, name)
+        lines += _command(name, command) if command else []
     lines.append(_ENVIRONMENT)
     for _, variable, kind, default in variables():
         kind_text = _KINDS.get(kind, "true or false")
         lines.append(f"| `{variable.name}` | {kind_text} | {_default(default, kind)} | {_cell(variable.doc)} |")
+    lines += ["", _CAPTURE_ENVIRONMENT]
+    lines += [f"| `{name}` | {_default(default)} | {_cell(text)} |" for name, _, default, text in VARIABLES]
     return "\n".join(lines) + "\n"
 
 
