@@ -48,6 +48,16 @@ def test_the_change_of_one_resource_is_the_change_of_one_name() -> None:
     assert sorted(bench.table.changed_since(0)) == ["a", "b", "c"]
 
 
+def test_a_resource_may_have_no_name() -> None:
+    """As the one name table of a proxy; its changes are changes too."""
+    bench = Bench()
+    bench.put(**{"": "1"})
+    revision = bench.table.revision
+    bench.put(**{"": "2"})
+    assert bench.table.changed_since(revision) == [""]
+    assert bench.table.resources[""].value == b"2"
+
+
 def test_what_is_gone_is_told_and_still_known() -> None:
     """A client that must keep it for a while can be sent its last bytes."""
     bench = Bench()
