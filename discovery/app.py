@@ -127,7 +127,7 @@ class _Discovery:
             *sources,
             _Warm(db, generators),
             ads,
-            *self._plaintext(ads),
+            *self._plaintext(ads, ca),
             *self._secure(ads, ca, trust),
         ]
         self.services.append(_Announce(self.services, readiness))
@@ -156,11 +156,14 @@ class _Discovery:
             drain_s=settings.shutdown.total_seconds(),
         )
 
-    def _plaintext(self, ads: AdsServer) -> list[Service]:
+    def _plaintext(self, ads: AdsServer, ca: CertificateService) -> list[Service]:
+        """xDS without TLS; the authority too, but only where there is no secure port to ask it at."""
         address = self._settings.grpc
         if address is None:
             return []
         handlers = [ads.handler(Listener.PLAINTEXT)]
+        if self._settings.secure_grpc is None:
+            handlers.append(ca.handler(Listener.PLAINTEXT))
         return [GrpcEndpoint("grpc", _authority(address), handlers, self._grpc_settings())]
 
     def _secure(self, ads: AdsServer, ca: CertificateService, trust: Trust) -> list[Service]:

@@ -9,6 +9,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,21 @@ import grpc.aio
 import pytest
 import structlog
 
+from certs.csr import build_csr
+from certs.describe import describe
+from certs.pem import load_certificates
 from discovery.app import run_discovery
+from discovery.auth.dev_issuer import DevIssuer
 from discovery.ctl.compare import compare
 from discovery.ctl.dump import Dump
 from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
 from discovery.runtime.logs import Logger, configure_logging
 from discovery.settings import FLAGS, Settings, load_settings
 from discovery.wire.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse, Node
+from discovery.wire.istio_ca import SERVICE as SERVICE_NAME
+from discovery.wire.istio_ca import CertificateRequest, decode_response, encode_request
 from discovery.wire.type_urls import CLUSTER
+from tests.kit.certs import key, spiffe
 from tests.kit.live_envoy import free_port, live_envoy
 
 SERVICE = """
@@ -101,6 +109,36 @@ async def test_starts_serves_and_stops(config_dir: Path) -> None:
     assert list((config_dir.parent / "private").iterdir()) == []
     with pytest.raises(HttpClientError):
         await fetch(TcpTarget("127.0.0.1", http_port), "/ready", timeout_s=5)
+
+
+async def test_without_a_secure_port_the_authority_is_asked_in_plaintext(config_dir: Path) -> None:
+    """As at istiod: an agent of a mesh without TLS to the control plane still gets its certificate, for a token."""
+    grpc_port, http_port = free_port(), free_port()
+    tokens = config_dir.parent / "tokens"
+    wanted = settings(
+        config_dir,
+        grpcAddr=f"127.0.0.1:{grpc_port}",
+        monitoringAddr=f"127.0.0.1:{http_port}",
+        devTokenDir=str(tokens),
+    )
+    token = DevIssuer.open(tokens).issue(
+        namespace="shop", service_account="web", now=datetime.now(UTC), lifetime=timedelta(hours=1)
+    )
+    csr = build_csr(key(), spiffe("other", "somebody")).decode()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(run_discovery(wanted))
+        await ready(http_port)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+            call = channel.unary_unary(f"/{SERVICE_NAME}/CreateCertificate", None, None)
+            request = encode_request(CertificateRequest(csr=csr))
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await call(request)
+            chain = decode_response(await call(request, metadata=(("authorization", f"Bearer {token}"),)))
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(30):
+            assert await running == 0
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert describe(load_certificates(chain[0].encode(), where="leaf")[0]).names == (str(spiffe("shop", "web")),)
 
 
 async def test_a_taken_port_is_said_and_ends_the_start(config_dir: Path) -> None:
