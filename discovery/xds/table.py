@@ -180,9 +180,9 @@ class Table:
                 elif self._wildcards or name in self._wanted:
                     bound += self._bind(name, changed)
         for node in nodes:
-            name = self._name_of.get(node)
-            if name is not None:  # there are resources without a name
-                self._read(name, node, changed)
+            known = self._name_of.get(node)
+            if known is not None:  # a name may be empty
+                self._read(known, node, changed)
         if changed:
             self._advance(changed)
         return frozenset(changed), bound, released
