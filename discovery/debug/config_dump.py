@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from discovery.debug.json_stream import Rows
+from discovery.debug.name_table import read_name_table
 from discovery.wire.reflection import decode, to_dict
 from discovery.wire.resource import Resource
 from discovery.wire.type_urls import (
@@ -20,6 +21,7 @@ from discovery.wire.type_urls import (
     ENDPOINT,
     EXTENSION_CONFIG,
     LISTENER,
+    NAME_TABLE,
     ROUTE,
     SECRET,
     SHORT_NAMES,
@@ -62,6 +64,8 @@ def served(connection: ConnectionInfo, type_url: str) -> list[Resource]:
 
 def resource_data(resource: Resource) -> dict[str, Any]:
     """A resource in JSON form with its type; keys in secrets are redacted."""
+    if resource.type_url == NAME_TABLE:
+        return {"@type": resource.type_url, **read_name_table(resource.value)}
     data: dict[str, Any] = to_dict(decode(resource.type_url, resource.value))
     return {"@type": resource.type_url, **(_without_keys(data) if resource.type_url == SECRET else data)}
 
