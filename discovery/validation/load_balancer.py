@@ -1,0 +1,72 @@
+"""Rules of the load balancing of a DestinationRule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from discovery.schema.destination_rule import (
+    ConsistentHashLB,
+    LoadBalancerSettings,
+    LocalityLoadBalancerSetting,
+    WarmupConfiguration,
+)
+from discovery.schema.proto_json import Problem
+from discovery.validation.fields import check_duration, error, warning
+
+__all__ = ["check_load_balancer"]
+
+_MAGLEV_LIMIT: Final = 5_000_011
+
+
+def check_load_balancer(settings: LoadBalancerSettings, at: str) -> Iterator[Problem]:
+    """What is wrong with the choice of endpoints."""
+    if settings.consistent_hash is not None:
+        yield from _hash(settings.consistent_hash, f"{at}.consistentHash")
+    if settings.locality_lb_setting is not None:
+        if settings.zone_aware_lb_setting is not None:
+            yield error(at, "want localityLbSetting or zoneAwareLbSetting, got both")
+        yield from _locality(settings.locality_lb_setting, f"{at}.localityLbSetting")
+    if settings.warmup is not None:
+        yield from _warmup(settings.warmup, f"{at}.warmup")
+    yield from check_duration(settings.warmup_duration_secs, f"{at}.warmupDurationSecs")
+
+
+def _hash(settings: ConsistentHashLB, at: str) -> Iterator[Problem]:
+    if settings.http_cookie is not None and not settings.http_cookie.name:
+        yield error(f"{at}.httpCookie.name", "want the name of a cookie, got none")
+    if settings.minimum_ring_size:
+        yield warning(f"{at}.minimumRingSize", "is deprecated", "use ringHash")
+        if settings.ring_hash is not None or settings.maglev is not None:
+            yield error(f"{at}.minimumRingSize", "does not go with ringHash or maglev", "remove it")
+    if settings.maglev is not None and not _maglev_size(settings.maglev.table_size):
+        want = f"want a prime number below {_MAGLEV_LIMIT}"
+        yield error(f"{at}.maglev.tableSize", f"{want}, got {settings.maglev.table_size}", "65537 is the usual one")
+
+
+def _maglev_size(size: int) -> bool:
+    if not 1 < size < _MAGLEV_LIMIT:
+        return False
+    return size == 2 or (size % 2 == 1 and all(size % divisor for divisor in range(3, int(size**0.5) + 1, 2)))
+
+
+def _locality(setting: LocalityLoadBalancerSetting, at: str) -> Iterator[Problem]:
+    if setting.distribute and (setting.failover or setting.failover_priority):
+        yield error(at, "distribute does not go with failover or failoverPriority", "remove one of them")
+    for i, share in enumerate(setting.distribute):
+        if any(not 0 < weight <= 100 for weight in share.to.values()) or sum(share.to.values()) != 100:
+            got = ", ".join(str(weight) for weight in share.to.values()) or "none"
+            yield error(f"{at}.distribute[{i}].to", f"want weights from 1 to 100 with the sum 100, got {got}")
+    for i, failover in enumerate(setting.failover):
+        if failover.from_ == failover.to:
+            yield error(f"{at}.failover[{i}]", f"a region cannot fail over to itself ({failover.to!r})")
+
+
+def _warmup(warmup: WarmupConfiguration, at: str) -> Iterator[Problem]:
+    if warmup.duration is None:
+        yield error(f"{at}.duration", "want a duration, got none")
+    yield from check_duration(warmup.duration, f"{at}.duration")
+    if warmup.minimum_percent is not None and not 0 <= warmup.minimum_percent <= 100:
+        yield error(f"{at}.minimumPercent", f"want a percentage from 0 to 100, got {warmup.minimum_percent:g}")
+    if warmup.aggression is not None and warmup.aggression < 1:
+        yield error(f"{at}.aggression", f"want 1 or more, got {warmup.aggression:g}")

@@ -1,0 +1,78 @@
+"""Rules of Sidecar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from discovery.schema.proto_json import Problem
+from discovery.schema.sidecar import CaptureMode, IstioEgressListener, IstioIngressListener, Sidecar
+from discovery.validation.fields import check_host, check_port, check_selector, error, is_label, warning
+
+__all__ = ["check_sidecar"]
+
+_OWN_ADDRESSES = ("127.0.0.1:", "0.0.0.0:", "[::1]:", "[::]:")
+
+
+def check_sidecar(spec: Sidecar) -> Iterator[Problem]:
+    """What is wrong with the scope."""
+    yield from check_selector(spec.workload_selector, "spec.workloadSelector")
+    ports: set[int] = set()
+    for i, ingress in enumerate(spec.ingress):
+        yield from _ingress(ingress, f"spec.ingress[{i}]", ports)
+    numbers: set[int] = set()
+    for i, egress in enumerate(spec.egress):
+        at = f"spec.egress[{i}]"
+        if egress.port is None and i < len(spec.egress) - 1:
+            yield error(at, "a listener without port takes all traffic, so it must be the last", "move it to the end")
+        if egress.port is not None and egress.port.number:
+            if egress.port.number in numbers:
+                yield error(f"{at}.port.number", f"port {egress.port.number} is there twice", "join the listeners")
+            numbers.add(egress.port.number)
+        yield from _egress(egress, at)
+
+
+def _ingress(ingress: IstioIngressListener, at: str, ports: set[int]) -> Iterator[Problem]:
+    if ingress.port is None:
+        yield error(f"{at}.port", "want a port, got none")
+    else:
+        yield from check_port(ingress.port.number, f"{at}.port.number")
+        if ingress.port.number in ports:
+            yield error(f"{at}.port.number", f"port {ingress.port.number} is there twice", "remove one of them")
+        ports.add(ingress.port.number)
+    yield from _default_endpoint(ingress.default_endpoint, f"{at}.defaultEndpoint")
+
+
+def _default_endpoint(endpoint: str, at: str) -> Iterator[Problem]:
+    if not endpoint or endpoint.startswith("unix://"):
+        return
+    if not endpoint.startswith(_OWN_ADDRESSES):
+        want = "want 127.0.0.1, 0.0.0.0, [::1] or [::] with a port, or unix:///path"
+        yield error(at, f"{want}, got {endpoint!r}")
+        return
+    port = endpoint.rpartition(":")[2]
+    if not port.isdecimal():
+        yield error(at, f"want a port at the end, got {endpoint!r}")
+        return
+    yield from check_port(int(port), at)
+
+
+def _egress(egress: IstioEgressListener, at: str) -> Iterator[Problem]:
+    if not egress.hosts:
+        yield error(f"{at}.hosts", "want at least one host, got none", '"*/*" is all of them')
+    if len(set(egress.hosts)) < len(egress.hosts):
+        yield warning(f"{at}.hosts", "the same host is there twice")
+    if "*/*" in egress.hosts and len(egress.hosts) > 1:
+        yield warning(f"{at}.hosts", "'*/*' has all the other hosts in it")
+    for i, host in enumerate(egress.hosts):
+        namespace, slash, name = host.partition("/")
+        if not slash or not (namespace in ("*", ".", "~") or is_label(namespace)):
+            yield error(f"{at}.hosts[{i}]", f"want namespace/host, got {host!r}", "'./' is the own namespace")
+            continue
+        yield from check_host(name, f"{at}.hosts[{i}]")
+    if egress.port is not None and egress.port.number:
+        yield from check_port(egress.port.number, f"{at}.port.number")
+    unix = egress.bind.startswith("unix://")
+    if egress.port is not None and not egress.port.number and not unix:
+        yield error(f"{at}.port.number", "want a port from 1 to 65535, got 0", "only a unix:// bind has none")
+    if unix and egress.capture_mode is CaptureMode.IPTABLES:
+        yield error(f"{at}.captureMode", "nothing is redirected to a Unix socket", "use DEFAULT or NONE")
