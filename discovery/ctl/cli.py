@@ -13,6 +13,7 @@ from discovery.ctl.commands.proxy_config import proxy_config
 from discovery.ctl.commands.proxy_status import proxy_status
 from discovery.ctl.commands.validate import validate
 from discovery.ctl.commands.version import version
+from discovery.ctl.commands.workload import workload
 
 __all__ = ["cli", "main"]
 
@@ -64,6 +65,7 @@ def experimental() -> None:
 for _command in (proxy_status, proxy_config, explain, analyze, validate, version):
     cli.add_command(_command)
 experimental.add_command(dev_token)
+experimental.add_command(workload)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from discovery.schema.sidecar import Sidecar
 from discovery.schema.telemetry import Telemetry
 from discovery.schema.virtual_service import VirtualService
 from discovery.schema.workload_entry import WorkloadEntry
+from discovery.schema.workload_group import WorkloadGroup
 
 __all__ = ["KINDS", "KindInfo", "find_kind", "is_mesh_group"]
 
@@ -61,6 +62,7 @@ KINDS: Final[Mapping[Kind, KindInfo]] = {
         _kubernetes(Kind.ENDPOINT_SLICE, _DISCOVERY, kubernetes.EndpointSlice),
         _istio(Kind.SERVICE_ENTRY, _NETWORKING, ServiceEntry),
         _istio(Kind.WORKLOAD_ENTRY, _NETWORKING, WorkloadEntry),
+        _istio(Kind.WORKLOAD_GROUP, _NETWORKING, WorkloadGroup),
         _istio(Kind.VIRTUAL_SERVICE, _NETWORKING, VirtualService),
         _istio(Kind.DESTINATION_RULE, _NETWORKING, DestinationRule),
         _istio(Kind.SIDECAR, _NETWORKING, Sidecar),

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     NAMESPACE = "Namespace"
     SERVICE_ENTRY = "ServiceEntry"
     WORKLOAD_ENTRY = "WorkloadEntry"
+    WORKLOAD_GROUP = "WorkloadGroup"
     VIRTUAL_SERVICE = "VirtualService"
     DESTINATION_RULE = "DestinationRule"
     SIDECAR = "Sidecar"

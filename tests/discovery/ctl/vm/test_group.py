@@ -1,0 +1,29 @@
+"""A WorkloadGroup from what was typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from discovery.ctl.errors import CtlError
+from discovery.ctl.vm.group import build_group, parse_pairs, parse_ports
+
+
+def test_only_what_was_said_is_written() -> None:
+    """Empty parts are left out."""
+    document = build_group("vm", "shop", labels={}, annotations={}, ports={}, service_account="web")
+    assert document["spec"] == {"metadata": {}, "template": {"serviceAccount": "web"}}
+
+
+def test_pairs() -> None:
+    """A value may be empty and hold an equals sign."""
+    assert parse_pairs("--labels", "a=b, c=d=e,f=") == {"a": "b", "c": "d=e", "f": ""}
+    with pytest.raises(CtlError, match="--labels 'a': want name=value"):
+        parse_pairs("--labels", "a")
+
+
+@pytest.mark.parametrize("text", ["http=0", "http=65536", "http=web", "http=²"])
+def test_ports_are_numbers(text: str) -> None:
+    """From 1 to 65535."""
+    assert parse_ports("http=8080") == {"http": 8080}
+    with pytest.raises(CtlError, match="want a port from 1 to 65535"):
+        parse_ports(text)
