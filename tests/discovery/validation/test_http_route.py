@@ -1,0 +1,46 @@
+"""Rules of HTTP routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.kit.validation import errors, warnings
+
+TARGET = [{"destination": {"host": "a"}}]
+
+
+@pytest.mark.parametrize(
+    ("route", "where"),
+    [
+        ({"route": TARGET, "timeout": "5s"}, []),
+        ({}, [""]),
+        ({"route": TARGET, "redirect": {"uri": "/"}}, [""]),
+        ({"redirect": {"uri": "/"}, "rewrite": {"uri": "/"}}, [""]),
+        ({"redirect": {"redirectCode": 200}}, [".redirect.redirectCode"]),
+        ({"directResponse": {"status": 99}}, [".directResponse.status"]),
+        ({"route": [{"destination": {"host": "*"}}]}, [".route[0].destination.host"]),
+        ({"route": [{"destination": {"host": "a"}, "weight": -1}]}, [".route[0].weight"]),
+        ({"route": TARGET, "match": [{"uri": {"regex": "("}}]}, [".match[0].uri.regex"]),
+        ({"route": TARGET, "match": [{"headers": {"a": {"regex": ""}}}]}, [".match[0].headers['a'].regex"]),
+        ({"route": TARGET, "headers": {"request": {"set": {"a b": "c"}}}}, [".headers.request.set"]),
+        ({"route": TARGET, "headers": {"request": {"set": {":path": "c"}}}}, [".headers.request.set"]),
+        ({"route": TARGET, "mirror": {"host": "b"}, "mirrors": [{"destination": {"host": "c"}}]}, [".mirrors"]),
+        ({"route": TARGET, "retries": {"attempts": 0, "retryOn": "5xx"}}, [".retries.attempts"]),
+        ({"route": TARGET, "fault": {}}, [".fault"]),
+        ({"route": TARGET, "fault": {"abort": {"httpStatus": 42}}}, [".fault.abort.httpStatus"]),
+        ({"route": TARGET, "rewrite": {}}, [".rewrite"]),
+        ({"delegate": {"name": "d"}, "route": TARGET}, [".delegate"]),
+    ],
+)
+def test_what_envoy_or_the_api_refuses_is_told(route: dict[str, Any], where: list[str]) -> None:
+    """Each at its place below the route."""
+    found = errors("VirtualService", {"hosts": ["a"], "http": [route]})
+    assert [path.removeprefix("http[0]") for path in found] == where
+
+
+def test_a_timeout_of_zero_is_a_warning() -> None:
+    """It turns the timeout off, which an API server would not let through."""
+    spec = {"hosts": ["a"], "http": [{"route": TARGET, "timeout": "0s"}]}
+    assert (errors("VirtualService", spec), warnings("VirtualService", spec)) == ([], ["http[0].timeout"])

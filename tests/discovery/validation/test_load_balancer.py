@@ -1,0 +1,44 @@
+"""Rules of load balancing in a DestinationRule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.kit.validation import errors, warnings
+
+
+def rule(load_balancer: dict[str, Any]) -> dict[str, Any]:
+    return {"host": "a", "trafficPolicy": {"loadBalancer": load_balancer}}
+
+
+@pytest.mark.parametrize(
+    ("load_balancer", "where"),
+    [
+        ({"simple": "RANDOM"}, []),
+        ({"consistentHash": {"httpCookie": {"name": ""}}}, ["consistentHash.httpCookie.name"]),
+        ({"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 65537}}}, []),
+        (
+            {"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 65536}}},
+            ["consistentHash.maglev.tableSize"],
+        ),
+        ({"localityLbSetting": {"distribute": [{"from": "a", "to": {"a": 60, "b": 40}}]}}, []),
+        (
+            {"localityLbSetting": {"distribute": [{"from": "a", "to": {"a": 60, "b": 30}}]}},
+            ["localityLbSetting.distribute[0].to"],
+        ),
+        ({"localityLbSetting": {"failover": [{"from": "a", "to": "a"}]}}, ["localityLbSetting.failover[0]"]),
+        ({"warmup": {}}, ["warmup.duration"]),
+        ({"warmup": {"duration": "10s", "minimumPercent": 101}}, ["warmup.minimumPercent"]),
+    ],
+)
+def test_what_envoy_could_not_do_is_refused(load_balancer: dict[str, Any], where: list[str]) -> None:
+    """Tables of a wrong size, shares that are no whole, a warm-up of unknown length."""
+    assert errors("DestinationRule", rule(load_balancer)) == [f"trafficPolicy.loadBalancer.{path}" for path in where]
+
+
+def test_the_old_ring_size_is_deprecated() -> None:
+    """It works, with a warning."""
+    spec = rule({"consistentHash": {"useSourceIp": True, "minimumRingSize": 10}})
+    assert warnings("DestinationRule", spec) == ["trafficPolicy.loadBalancer.consistentHash.minimumRingSize"]

@@ -1,0 +1,29 @@
+"""Asking the validators of an object given as plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from discovery.schema.decode import decode
+from discovery.schema.findings import Severity
+from discovery.validation.objects import validate
+
+__all__ = ["errors", "warnings"]
+
+_GROUPS = {"PeerAuthentication": "security.istio.io", "Telemetry": "telemetry.istio.io"}
+
+
+def _paths(kind: str, spec: dict[str, Any], severity: Severity) -> list[str]:
+    group = _GROUPS.get(kind, "networking.istio.io")
+    (obj,) = decode({"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}).objects
+    return [finding.path.removeprefix("spec.") for finding in validate(obj) if finding.severity is severity]
+
+
+def errors(kind: str, spec: dict[str, Any]) -> list[str]:
+    """Where the object is wrong, below ``spec``."""
+    return _paths(kind, spec, Severity.ERROR)
+
+
+def warnings(kind: str, spec: dict[str, Any]) -> list[str]:
+    """Where it may not do what was meant."""
+    return _paths(kind, spec, Severity.WARNING)
