@@ -73,7 +73,10 @@ def compose(watch: Watch, terms: Terms) -> Answer:
         return Answer(tuple(body), sent, removed, lingering)
     if not removed and not any(sent) and not watch.answer:
         return Answer((), sent, removed, lingering)
-    body = [table.part(0, watch.names, terms.variant.form).body for table in watch.tables]
+    complete = [table.part(0, watch.names, terms.variant.form) for table in watch.tables]
+    if len(complete) != 1 and _overlap(watch.tables, complete):
+        return compose_by_name(watch, terms)
+    body = [part.body for part in complete]
     body += [frame(r, terms.variant.form) for r in lingering.values() if r is not None]
     return Answer(tuple(body), sent, removed, lingering)
 
@@ -170,15 +173,21 @@ def _may_hold(watch: Watch) -> dict[str, str]:
     for table in watch.tables:
         if not held.get(table):
             about.update((name, _ABSENT) for name in table.present(watch.names))
-    if not watch.held:
-        about.update((name, _ABSENT) for name in watch.names.explicit if name not in about)
+    if held.keys() != set(watch.tables):
+        # No table may have a name: then what stands in for it is another one after a change of tables.
+        stands_in = _UNKNOWN if held else _ABSENT
+        about.update((name, stands_in) for name in watch.names.explicit if name not in about)
+    seen: set[str] = set()
     for table, since in watch.held:
         if table in watch.tables:
-            about.update((name, _UNKNOWN) for name in (table.changed_since(since) if since else ()))
+            changed = table.changed_since(since) if since else ()
+            about.update((name, _UNKNOWN) for name in changed)
+            seen.update(changed)
             continue
         for name, version in table.held(since):
             # Of a name that several tables had, the client may hold the one or the other.
-            about[name] = version if version is not None and about.get(name, _ABSENT) == _ABSENT else _UNKNOWN
+            about[name] = version if version is not None and name not in seen else _UNKNOWN
+            seen.add(name)
     if watch.known is not None:
         about.update(watch.known)
     about.update((name, _UNKNOWN) for name in watch.lingering)

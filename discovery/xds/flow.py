@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from discovery.wire.protowire import string_field
 from discovery.wire.resource import Resource
 from discovery.wire.type_urls import CLUSTER, ENDPOINT, ROUTE, VIRTUAL_HOST
-from discovery.xds.answer import Answer, Terms, compose
+from discovery.xds.answer import Answer, Terms, compose, lookup
 from discovery.xds.plan import SERVED, must_wait, removals_wait
 from discovery.xds.variant import Variant
 from discovery.xds.watch import Sent, Watch
@@ -186,13 +186,13 @@ class Flow:
             self.warming |= {name for name in names if any(table.has(name) for table in endpoints.tables)}
 
     def _routes_go(self, routes: Watch, answer: Answer) -> None:
-        """Route configurations that the client rejected before go again; it may have lost their virtual hosts."""
-        again = routes.rejected.intersection(*answer.sent) if answer.sent else _NOTHING
+        """Route configurations that the client rejected or that were not there go again: it has lost their hosts."""
+        sent = _NOTHING.union(*answer.sent)
+        absent = answer.removed | {name for name in sent if lookup(routes.tables, name) is None}
+        again = (routes.rejected & sent) - absent
+        routes.rejected = (routes.rejected - again) | absent
         hosts = self._watches.get(VIRTUAL_HOST)
-        if not again:
-            return
-        routes.rejected -= again
-        if hosts is not None:
+        if again and hosts is not None:
             hosts.forgotten |= again
             hosts.dirty = True
 

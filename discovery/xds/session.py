@@ -117,7 +117,13 @@ class Session:
             case Verdict.STALE:
                 facts = (Expired(type_url),)
                 if request.names is not None:
-                    return facts  # the client tells its names again when it answers the last response
+                    # The client tells its names again when it answers the last response. What it dropped meanwhile it
+                    # has forgotten, even if it names it again by then.
+                    dropped = watch.names.explicit - request.names
+                    if dropped:
+                        watch.resend |= dropped
+                        watch.dirty = True
+                    return facts
             case Verdict.ACK:
                 self._acknowledge(watch, now)
             case Verdict.NACK:

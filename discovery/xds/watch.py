@@ -88,7 +88,7 @@ class Watch:
         self.forgotten: frozenset[str] = _NOTHING  # route configurations whose virtual hosts the client has forgotten
         self.demanded: frozenset[str] = _NOTHING  # virtual hosts that a paused request waits for
         self.retries: tuple[frozenset[str], ...] = ()  # parts of a rejected response, to be tried on their own
-        self.rejected: frozenset[str] = _NOTHING  # route configurations that the client may not have
+        self.rejected: frozenset[str] = _NOTHING  # route configurations that the client rejected or that were not there
         self.known: Mapping[str, str] | None = None  # what it says it holds, until that has been answered
         self.lingering: dict[str, Resource | None] = {}  # gone from the tables, but still needed by the client
         self.lingering_since = 0.0

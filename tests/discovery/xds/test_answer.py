@@ -11,6 +11,7 @@ from discovery.xds.answer import Answer, Terms, compose, compose_by_name, lookup
 from discovery.xds.delta import Delta
 from discovery.xds.request import Request
 from discovery.xds.session import Session
+from discovery.xds.sotw import StateOfTheWorld
 from discovery.xds.table import Form
 from discovery.xds.watch import Watch
 from tests.discovery.xds.test_session_histories import DeltaHistories, Histories, HostHistories, SotwHistories
@@ -84,3 +85,19 @@ def test_a_thousand_equal_clients_share_the_bytes() -> None:
         bodies.append(send.pieces[1])
     assert all(body is bodies[1] for body in bodies[1:])
     refresh(world, put(world, "shop", ENDPOINT, {"n0": b"y"}))
+
+
+def test_a_complete_response_names_nothing_twice_whatever_it_is_about() -> None:
+    """A name in two tables stays one resource also when something else has changed."""
+    world = small_world()
+    put(world, "shop", CLUSTER, {"a": b"a=1", "b": b"b=1"})
+    put(world, "shop.in", CLUSTER, {"a": b"a=2"})
+    session = Session(world, proxy_key(), StateOfTheWorld(), number=1)
+    session.receive(Request(type_url=CLUSTER, names=frozenset()), 0.0)
+    assert session.next_send(0.0) is not None
+    session.receive(Request(type_url=CLUSTER, names=frozenset(), nonce=session.watches[CLUSTER].nonce), 0.0)
+    refresh(world, put(world, "shop", CLUSTER, {"a": b"a=1", "b": b"b=2"}))
+    send = session.next_send(0.0)
+    assert send is not None
+    values = sorted(entry.value for entry in DiscoveryResponse.FromString(send.data()).resources)
+    assert values == [b"a=1", b"b=2"]
