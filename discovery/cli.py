@@ -68,13 +68,14 @@ def version() -> None:
 @click.argument("method")
 @click.argument("path")
 @click.argument("body", default="")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the control plane is.")
 @click.option("--port", default=DISCOVERY_MONITORING, show_default=True, help="Monitoring port of the control plane.")
-def request(method: str, path: str, body: str, port: int) -> None:
-    """Send an HTTP request to the control plane on this machine and print the answer."""
+def request(method: str, path: str, body: str, host: str, port: int) -> None:
+    """Send an HTTP request to a control plane, by default the one on this machine, and print the answer."""
     target = "/" + path.lstrip("/")
     try:
         answer = asyncio.run(
-            fetch(TcpTarget("127.0.0.1", port), target, method=method.upper(), body=body.encode(), timeout_s=60)
+            fetch(TcpTarget(host, port), target, method=method.upper(), body=body.encode(), timeout_s=60)
         )
     except (HttpClientError, ValueError) as error:
         raise click.ClickException(str(error)) from error
