@@ -18,11 +18,14 @@ from discovery.schema.kinds import KINDS, KindInfo, find_kind, is_mesh_group
 from discovery.schema.manifest import Manifest
 from discovery.schema.meta import Kind, Object, ObjectKey, ObjectMeta, Origin
 from discovery.schema.proto_json import Problem
+from discovery.schema.workload_entry import HEALTHY
 
 __all__ = ["DEFAULT_NAMESPACE", "Decoded", "decode", "decode_json"]
 
 DEFAULT_NAMESPACE = "default"
 _NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+# Status that configuration depends on. All other status is for people, and a change of it is none for us.
+_CONDITIONS = {Kind.WORKLOAD_ENTRY: frozenset({HEALTHY})}
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -118,7 +121,22 @@ def _decode_known(document: dict[str, Any], info: KindInfo, origin: Origin, name
         findings = _findings(str(key) if key else _told(document), problems, origin)
         return Decoded(findings=findings, broken=(key,) if key else ())
     raw = None if info.whole else _manifest(document)
-    return _built(info, _placed(meta_read, info, namespace), spec, origin, problems=problems, raw=raw)
+    built = _built(info, _placed(meta_read, info, namespace), spec, origin, problems=problems, raw=raw)
+    wanted = _CONDITIONS.get(info.kind)
+    if wanted is None or "status" not in document:
+        return built
+    conditions = _conditions(document["status"], wanted)
+    objects = tuple(msgspec.structs.replace(obj, conditions=conditions) for obj in built.objects)
+    return msgspec.structs.replace(built, objects=objects)
+
+
+def _conditions(status: Any, wanted: frozenset[str]) -> dict[str, bool]:
+    """Conditions of those types; controllers write them, so what cannot be read is as if it were not there."""
+    found = status.get("conditions") if isinstance(status, dict) else None
+    if not isinstance(found, list):
+        return {}
+    known = [item for item in found if isinstance(item, dict) and item.get("type") in wanted]
+    return {item["type"]: item.get("status") == "True" for item in known}
 
 
 def _placed(meta: ObjectMeta, info: KindInfo, namespace: str) -> ObjectMeta:

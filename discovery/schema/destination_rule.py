@@ -11,7 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from discovery.schema.message import Message, ProtoEnum, UInt32, UInt64
-from discovery.schema.selector import PortSelector, WorkloadSelector
+from discovery.schema.selector import PolicySelector, PortSelector
 
 __all__ = [
     "BackendUtilizationLB",
@@ -61,12 +61,16 @@ class SimpleLB(ProtoEnum):
 class HTTPCookieAttribute(Message, frozen=True, kw_only=True):
     """A further attribute of the cookie."""
 
+    required = ("name",)
+
     name: str = ""
     value: str = ""
 
 
 class HTTPCookie(Message, frozen=True, kw_only=True):
     """A cookie to hash; without a ``ttl`` it is not generated when missing."""
+
+    required = ("name",)
 
     name: str = ""
     path: str = ""
@@ -147,6 +151,8 @@ class ZoneAwareLoadBalancerSetting(Message, frozen=True, kw_only=True):
 
 class WarmupConfiguration(Message, frozen=True, kw_only=True):
     """Slow start of new endpoints."""
+
+    required = ("duration",)
 
     duration: timedelta | None = None
     minimum_percent: float | None = None
@@ -314,6 +320,8 @@ class TrafficPolicy(Message, frozen=True, kw_only=True):
 class Subset(Message, frozen=True, kw_only=True):
     """Endpoints of a host that carry some labels, under a name."""
 
+    required = ("name",)
+
     name: str = ""
     labels: Mapping[str, str] = {}
     traffic_policy: TrafficPolicy | None = None
@@ -322,8 +330,10 @@ class Subset(Message, frozen=True, kw_only=True):
 class DestinationRule(Message, frozen=True, kw_only=True):
     """Policies for traffic to a host."""
 
+    required = ("host",)
+
     host: str = ""
     traffic_policy: TrafficPolicy | None = None
     subsets: tuple[Subset, ...] = ()
     export_to: tuple[str, ...] = ()
-    workload_selector: WorkloadSelector | None = None
+    workload_selector: PolicySelector | None = None

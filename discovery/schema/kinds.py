@@ -8,19 +8,29 @@ from typing import Final
 import msgspec
 
 from discovery.schema import kubernetes
+from discovery.schema.authorization_policy import AuthorizationPolicy
 from discovery.schema.destination_rule import DestinationRule
+from discovery.schema.envoy_filter import EnvoyFilter
+from discovery.schema.gateway import Gateway
 from discovery.schema.meta import Kind
 from discovery.schema.peer_authentication import PeerAuthentication
+from discovery.schema.request_authentication import RequestAuthentication
 from discovery.schema.service_entry import ServiceEntry
 from discovery.schema.sidecar import Sidecar
 from discovery.schema.telemetry import Telemetry
+from discovery.schema.traffic_extension import TrafficExtension
 from discovery.schema.virtual_service import VirtualService
+from discovery.schema.wasm_plugin import WasmPlugin
 from discovery.schema.workload_entry import WorkloadEntry
 from discovery.schema.workload_group import WorkloadGroup
+from discovery.schema.workload_proxy_config import WorkloadProxyConfig
 
 __all__ = ["KINDS", "KindInfo", "find_kind", "is_mesh_group"]
 
 _NETWORKING: Final = ("networking.istio.io", ("v1", "v1beta1", "v1alpha3"))
+_ENVOY_FILTER: Final = ("networking.istio.io", ("v1alpha3",))
+_PROXY_CONFIG: Final = ("networking.istio.io", ("v1beta1",))
+_EXTENSIONS: Final = ("extensions.istio.io", ("v1alpha1",))
 _SECURITY: Final = ("security.istio.io", ("v1", "v1beta1"))
 _TELEMETRY: Final = ("telemetry.istio.io", ("v1", "v1alpha1"))
 _CORE: Final = ("", ("v1",))
@@ -36,6 +46,7 @@ class KindInfo(msgspec.Struct, frozen=True, kw_only=True):
     struct: type[msgspec.Struct]
     namespaced: bool = True
     whole: bool = False  # the struct is the whole object (Kubernetes' own kinds), not only its ``spec``
+    translated: bool = True  # it has an effect; without, it is read, validated and shown, but no proxy hears of it
 
     @property
     def api_version(self) -> str:
@@ -43,8 +54,10 @@ class KindInfo(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.group}/{self.versions[0]}" if self.group else self.versions[0]
 
 
-def _istio(kind: Kind, api: tuple[str, tuple[str, ...]], struct: type[msgspec.Struct]) -> KindInfo:
-    return KindInfo(kind=kind, group=api[0], versions=api[1], struct=struct)
+def _istio(
+    kind: Kind, api: tuple[str, tuple[str, ...]], struct: type[msgspec.Struct], *, translated: bool = True
+) -> KindInfo:
+    return KindInfo(kind=kind, group=api[0], versions=api[1], struct=struct, translated=translated)
 
 
 def _kubernetes(kind: Kind, api: tuple[str, tuple[str, ...]], struct: type[msgspec.Struct]) -> KindInfo:
@@ -66,8 +79,15 @@ KINDS: Final[Mapping[Kind, KindInfo]] = {
         _istio(Kind.VIRTUAL_SERVICE, _NETWORKING, VirtualService),
         _istio(Kind.DESTINATION_RULE, _NETWORKING, DestinationRule),
         _istio(Kind.SIDECAR, _NETWORKING, Sidecar),
+        _istio(Kind.GATEWAY, _NETWORKING, Gateway, translated=False),
+        _istio(Kind.ENVOY_FILTER, _ENVOY_FILTER, EnvoyFilter, translated=False),
+        _istio(Kind.PROXY_CONFIG, _PROXY_CONFIG, WorkloadProxyConfig, translated=False),
         _istio(Kind.PEER_AUTHENTICATION, _SECURITY, PeerAuthentication),
+        _istio(Kind.AUTHORIZATION_POLICY, _SECURITY, AuthorizationPolicy, translated=False),
+        _istio(Kind.REQUEST_AUTHENTICATION, _SECURITY, RequestAuthentication, translated=False),
         _istio(Kind.TELEMETRY, _TELEMETRY, Telemetry),
+        _istio(Kind.WASM_PLUGIN, _EXTENSIONS, WasmPlugin, translated=False),
+        _istio(Kind.TRAFFIC_EXTENSION, _EXTENSIONS, TrafficExtension, translated=False),
     )
 }
 

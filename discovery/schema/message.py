@@ -10,10 +10,12 @@ from typing import Annotated, ClassVar, Self
 
 import msgspec
 
-__all__ = ["Base64", "Message", "ProtoEnum", "UInt32", "UInt64"]
+__all__ = ["Base64", "Message", "NonEmpty", "PortNumber", "ProtoEnum", "UInt32", "UInt64"]
 
 UInt32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 UInt64 = Annotated[int, msgspec.Meta(ge=0, le=2**64 - 1)]
+PortNumber = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 Base64 = bytes  # under a name that a field called ``bytes`` does not hide
 
 
@@ -26,6 +28,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=Fals
 
     oneofs: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Groups of attributes of which at most one may be set."""
+
+    required: ClassVar[tuple[str, ...]] = ()
+    """Attributes that must be written; the generated CRD asks for them too."""
 
 
 class ProtoEnum(StrEnum):

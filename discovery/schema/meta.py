@@ -15,7 +15,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Kind(StrEnum):
-    """The kinds we serve. The value is the short name used in keys, messages and metrics."""
+    """The kinds we know. The value is the short name used in keys, messages and metrics.
+
+    It is the kind as manifests write it, but for KubernetesGateway, which the Gateway API calls Gateway too.
+    """
 
     SERVICE = "Service"
     ENDPOINT_SLICE = "EndpointSlice"
@@ -28,8 +31,15 @@ class Kind(StrEnum):
     VIRTUAL_SERVICE = "VirtualService"
     DESTINATION_RULE = "DestinationRule"
     SIDECAR = "Sidecar"
+    GATEWAY = "Gateway"
+    ENVOY_FILTER = "EnvoyFilter"
+    PROXY_CONFIG = "ProxyConfig"
     PEER_AUTHENTICATION = "PeerAuthentication"
+    AUTHORIZATION_POLICY = "AuthorizationPolicy"
+    REQUEST_AUTHENTICATION = "RequestAuthentication"
     TELEMETRY = "Telemetry"
+    WASM_PLUGIN = "WasmPlugin"
+    TRAFFIC_EXTENSION = "TrafficExtension"
 
 
 class ObjectKey(NamedTuple):
@@ -85,6 +95,7 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
     spec: Any
     origin: Origin = Origin()
     raw: Mapping[str, Any] = {}  # as written, for the debug endpoints
+    conditions: Mapping[str, bool] = {}  # of its status, those that configuration depends on: type -> whether it holds
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from discovery.schema.message import Message, ProtoEnum
-from discovery.schema.selector import WorkloadSelector
+from discovery.schema.selector import PolicySelector
 
 __all__ = ["MutualTLS", "MutualTLSMode", "PeerAuthentication"]
 
@@ -31,6 +31,6 @@ class MutualTLS(Message, frozen=True, kw_only=True):
 class PeerAuthentication(Message, frozen=True, kw_only=True):
     """Mutual TLS of the selected workloads; ``port_level_mtls`` is by workload port number."""
 
-    selector: WorkloadSelector | None = None
+    selector: PolicySelector | None = None
     mtls: MutualTLS | None = None
     port_level_mtls: Mapping[int, MutualTLS] = {}

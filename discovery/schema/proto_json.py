@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final, NamedTuple, TypeVar, Union, get_args, 
 
 import msgspec
 
+from discovery.schema.bounds import Bounds
 from discovery.schema.duration import parse_duration
 from discovery.schema.findings import Severity
 from discovery.schema.message import Message, ProtoEnum
@@ -100,13 +101,11 @@ def _reader(wanted: Any) -> Reader:
 
 
 def _bounded_reader(args: tuple[Any, ...]) -> Reader:
-    inner, meta = _reader(args[0]), args[1]
+    inner, bounds = _reader(args[0]), Bounds(args[0], args[1])
 
     def read_bounded(value: Any, path: Path, problems: list[Problem]) -> Any:
         got = inner(value, path, problems)
-        if got is not _FAILED and not meta.ge <= got <= meta.le:
-            return _wrong(f"a number from {meta.ge} to {meta.le}", value, path, problems)
-        return got
+        return got if got is _FAILED or bounds.fit(got) else _wrong(bounds.want, value, path, problems)
 
     return read_bounded
 
@@ -177,6 +176,7 @@ class _StructReader:
         self._cls = cls
         self._in_full = issubclass(cls, Message)
         self._oneofs = cls.oneofs if issubclass(cls, Message) else ()
+        self._required = cls.required if issubclass(cls, Message) else ()
 
     @cached_property
     def _fields(self) -> Mapping[str, tuple[str, Reader]]:
@@ -189,6 +189,11 @@ class _StructReader:
             if self._in_full:
                 fields[attribute.rstrip("_")] = entry
         return fields
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        """How documents spell each attribute."""
+        return dict(zip(self._cls.__struct_fields__, self._cls.__struct_encode_fields__, strict=True))
 
     def __call__(self, value: Any, path: Path, problems: list[Problem]) -> Any:
         if type(value) is not dict:
@@ -207,6 +212,8 @@ class _StructReader:
                 found[attribute] = reader(item, (path, name), problems)
         for group in self._oneofs:
             _check_oneof(group, found, path, problems)
+        missing = [attribute for attribute in self._required if attribute not in found]
+        problems.extend(_missing((path, self._names[attribute])) for attribute in missing)
         return self._cls(**{name: item for name, item in found.items() if item is not _FAILED})
 
 
@@ -219,6 +226,10 @@ def _unknown(name: Any, path: Path, fields: Mapping[str, object]) -> Problem:
     near = difflib.get_close_matches(str(name), fields, n=1)
     hint = f"did you mean {near[0]}?" if near else "the field is ignored"
     return Problem(_render((path, str(name))), "unknown field", hint, Severity.WARNING)
+
+
+def _missing(path: Path) -> Problem:
+    return Problem(_render(path), "want a value, got none")
 
 
 def _check_oneof(group: tuple[str, ...], found: Mapping[str, object], path: Path, problems: list[Problem]) -> None:

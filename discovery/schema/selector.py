@@ -3,31 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
 
 from discovery.schema.message import Message, UInt32
 
-__all__ = ["PolicyTargetReference", "PortSelector", "WorkloadSelector"]
+__all__ = ["PolicySelector", "PolicyTargetReference", "PolicyTargetReferences", "PortSelector", "WorkloadSelector"]
+
+_LabelValue = Annotated[str, msgspec.Meta(max_length=63)]
 
 
 class WorkloadSelector(Message, frozen=True, kw_only=True):
-    """Workloads that carry all of the labels. Networking kinds write ``labels``, policy kinds ``matchLabels``."""
+    """Workloads that carry all of the labels, as networking kinds write it."""
 
-    labels: Mapping[str, str] = {}
-    match_labels: Mapping[str, str] = {}
+    labels: Mapping[str, _LabelValue] = {}
 
     @property
     def wanted(self) -> Mapping[str, str]:
-        """The labels asked for, whichever spelling the kind has."""
-        return self.labels or self.match_labels
+        """The labels asked for."""
+        return self.labels
+
+
+class PolicySelector(Message, frozen=True, kw_only=True):
+    """Workloads that carry all of the labels, as policy kinds and DestinationRule write it."""
+
+    match_labels: Mapping[str, _LabelValue] = {}
+
+    @property
+    def wanted(self) -> Mapping[str, str]:
+        """The labels asked for."""
+        return self.match_labels
 
 
 class PolicyTargetReference(Message, frozen=True, kw_only=True):
     """The Gateway, Service or other object that a policy attaches to."""
 
-    group: str = ""
-    kind: str = ""
-    name: str = ""
+    required = ("kind", "name")
+
+    group: Annotated[
+        str,
+        msgspec.Meta(max_length=253, pattern=r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"),
+    ] = ""
+    kind: Annotated[str, msgspec.Meta(min_length=1, max_length=63, pattern="^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$")] = (
+        ""
+    )
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=253)] = ""
     namespace: str = ""
+
+
+PolicyTargetReferences = Annotated[tuple[PolicyTargetReference, ...], msgspec.Meta(max_length=16)]
 
 
 class PortSelector(Message, frozen=True, kw_only=True):

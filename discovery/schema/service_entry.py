@@ -32,6 +32,8 @@ class Resolution(ProtoEnum):
 class ServicePort(Message, frozen=True, kw_only=True):
     """A port of the service; ``target_port`` 0 means ``number``."""
 
+    required = ("number", "name")
+
     number: UInt32 = 0
     protocol: str = ""
     name: str = ""
@@ -40,6 +42,8 @@ class ServicePort(Message, frozen=True, kw_only=True):
 
 class ServiceEntry(Message, frozen=True, kw_only=True):
     """Hosts, ports and endpoints of a service."""
+
+    required = ("hosts",)
 
     hosts: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()

@@ -57,6 +57,8 @@ class SidecarPort(Message, frozen=True, kw_only=True):
 class IstioIngressListener(Message, frozen=True, kw_only=True):
     """An inbound port, and the application's address behind it."""
 
+    required = ("port",)
+
     port: SidecarPort | None = None
     bind: str = ""
     capture_mode: CaptureMode = CaptureMode.DEFAULT
@@ -67,6 +69,8 @@ class IstioIngressListener(Message, frozen=True, kw_only=True):
 
 class IstioEgressListener(Message, frozen=True, kw_only=True):
     """Outbound hosts (``namespace/dnsName``), all ports or one."""
+
+    required = ("hosts",)
 
     port: SidecarPort | None = None
     bind: str = ""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from discovery.schema.message import Message, ProtoEnum
-from discovery.schema.selector import PolicyTargetReference, WorkloadSelector
+from discovery.schema.message import Message, NonEmpty, ProtoEnum
+from discovery.schema.selector import PolicySelector, PolicyTargetReference, PolicyTargetReferences
 
 __all__ = [
     "AccessLogging",
@@ -45,7 +45,9 @@ class WorkloadMode(ProtoEnum):
 class ProviderRef(Message, frozen=True, kw_only=True):
     """An extension provider of the mesh configuration, by name."""
 
-    name: str = ""
+    required = ("name",)
+
+    name: NonEmpty = ""
 
 
 class LogSelector(Message, frozen=True, kw_only=True):
@@ -91,7 +93,7 @@ class MetricSelector(Message, frozen=True, kw_only=True):
     oneofs = (("metric", "custom_metric"),)
 
     metric: StandardMetric | None = None
-    custom_metric: str | None = None
+    custom_metric: NonEmpty | None = None
     mode: WorkloadMode = WorkloadMode.CLIENT_AND_SERVER
 
 
@@ -128,27 +130,35 @@ class Metrics(Message, frozen=True, kw_only=True):
 class LiteralTag(Message, frozen=True, kw_only=True):
     """The same value in all spans."""
 
-    value: str = ""
+    required = ("value",)
+
+    value: NonEmpty = ""
 
 
 class EnvironmentTag(Message, frozen=True, kw_only=True):
     """The value of a variable of the proxy's environment."""
 
-    name: str = ""
+    required = ("name",)
+
+    name: NonEmpty = ""
     default_value: str = ""
 
 
 class HeaderTag(Message, frozen=True, kw_only=True):
     """The value of a request header."""
 
-    name: str = ""
+    required = ("name",)
+
+    name: NonEmpty = ""
     default_value: str = ""
 
 
 class FormatterTag(Message, frozen=True, kw_only=True):
     """An access log format string."""
 
-    value: str = ""
+    required = ("value",)
+
+    value: NonEmpty = ""
 
 
 class CustomTag(Message, frozen=True, kw_only=True):
@@ -184,9 +194,9 @@ class Tracing(Message, frozen=True, kw_only=True):
 class Telemetry(Message, frozen=True, kw_only=True):
     """Telemetry of the selected workloads or targets (neither: of the namespace)."""
 
-    selector: WorkloadSelector | None = None
+    selector: PolicySelector | None = None
     target_ref: PolicyTargetReference | None = None
-    target_refs: tuple[PolicyTargetReference, ...] = ()
+    target_refs: PolicyTargetReferences = ()
     tracing: tuple[Tracing, ...] = ()
     metrics: tuple[Metrics, ...] = ()
     access_logging: tuple[AccessLogging, ...] = ()

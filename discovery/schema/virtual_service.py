@@ -46,6 +46,8 @@ __all__ = [
 class Destination(Message, frozen=True, kw_only=True):
     """A service of the registry, by host, and which subset and port of it."""
 
+    required = ("host",)
+
     host: str = ""
     subset: str = ""
     port: PortSelector | None = None
@@ -104,6 +106,8 @@ class Headers(Message, frozen=True, kw_only=True):
 class HTTPRouteDestination(Message, frozen=True, kw_only=True):
     """A weighted destination of a route; weights are shares of their sum."""
 
+    required = ("destination",)
+
     destination: Destination | None = None
     weight: int = 0
     headers: Headers | None = None
@@ -141,6 +145,8 @@ class HTTPBody(Message, frozen=True, kw_only=True):
 
 class HTTPDirectResponse(Message, frozen=True, kw_only=True):
     """Answer with a fixed response."""
+
+    required = ("status",)
 
     status: UInt32 = 0
     body: HTTPBody | None = None
@@ -211,6 +217,8 @@ class HTTPFaultInjection(Message, frozen=True, kw_only=True):
 class HTTPMirrorPolicy(Message, frozen=True, kw_only=True):
     """A further destination that gets copies of requests."""
 
+    required = ("destination",)
+
     destination: Destination | None = None
     percentage: Percent | None = None
 
@@ -260,6 +268,8 @@ class HTTPRoute(Message, frozen=True, kw_only=True):
 class RouteDestination(Message, frozen=True, kw_only=True):
     """A weighted destination of an L4 route."""
 
+    required = ("destination",)
+
     destination: Destination | None = None
     weight: int = 0
 
@@ -278,6 +288,8 @@ class L4MatchAttributes(Message, frozen=True, kw_only=True):
 class TLSMatchAttributes(Message, frozen=True, kw_only=True):
     """Conditions on a TLS connection that is not terminated."""
 
+    required = ("sni_hosts",)
+
     sni_hosts: tuple[str, ...] = ()
     destination_subnets: tuple[str, ...] = ()
     port: UInt32 = 0
@@ -295,6 +307,8 @@ class TCPRoute(Message, frozen=True, kw_only=True):
 
 class TLSRoute(Message, frozen=True, kw_only=True):
     """Where TLS connections go that meet any of the matches."""
+
+    required = ("match",)
 
     match: tuple[TLSMatchAttributes, ...] = ()
     route: tuple[RouteDestination, ...] = ()

@@ -6,10 +6,16 @@ Spec: https://istio.io/latest/docs/reference/config/networking/workload-entry/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from discovery.schema.message import Message, UInt32
 
-__all__ = ["WorkloadEntry"]
+__all__ = ["HEALTHY", "HEALTH_CHECKED", "WorkloadEntry"]
+
+HEALTHY: Final = "Healthy"
+"""Type of the status condition that says what the agent's probe found."""
+HEALTH_CHECKED: Final = "proxy.istio.io/health-checks-enabled"
+"""Annotation, ``true`` on entries whose agent probes the application; they are unhealthy until it says otherwise."""
 
 
 class WorkloadEntry(Message, frozen=True, kw_only=True):

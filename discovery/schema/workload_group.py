@@ -33,6 +33,8 @@ class HttpHeader(Message, frozen=True, kw_only=True):
 class HttpProbe(Message, frozen=True, kw_only=True):
     """Healthy when the answer's status is 200 to 399."""
 
+    required = ("port",)
+
     path: str = ""
     port: UInt32 = 0
     host: str = ""
@@ -43,12 +45,16 @@ class HttpProbe(Message, frozen=True, kw_only=True):
 class TcpProbe(Message, frozen=True, kw_only=True):
     """Healthy when a connection is accepted."""
 
+    required = ("port",)
+
     host: str = ""
     port: UInt32 = 0
 
 
 class ExecProbe(Message, frozen=True, kw_only=True):
     """Healthy when the command ends with status 0; no shell is involved."""
+
+    required = ("command",)
 
     command: tuple[str, ...] = ()
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from discovery.schema.findings import Severity
 from discovery.schema.proto_json import Problem
-from discovery.schema.selector import WorkloadSelector
+from discovery.schema.selector import PolicySelector, WorkloadSelector
 
 __all__ = [
     "check_duration",
@@ -90,7 +90,7 @@ def check_export_to(values: Sequence[str], at: str, *, none_allowed: bool = Fals
             yield error(f"{at}[{i}]", f"want a namespace, '.' or '*', got {value!r}")
 
 
-def check_selector(selector: WorkloadSelector | None, at: str) -> Iterator[Problem]:
+def check_selector(selector: WorkloadSelector | PolicySelector | None, at: str) -> Iterator[Problem]:
     """Labels are compared as they are: no wildcards, no empty names."""
     if selector is None:
         return

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from discovery.mesh.proxy import ProxyKey
+from discovery.schema.kinds import KINDS
 from discovery.wire.node import InterceptionMode, NodeType
 from tests.kit.conformance import Case, cases
 from tests.kit.simulate import Call, Met, Simulator, downstream_tls
@@ -56,6 +57,8 @@ def _world(case: Case) -> World:
     if isinstance(mesh, Mapping):
         world.set_mesh(mesh)
     world.load(case["objects"])
+    idle = [key for key in world.store.objects if not KINDS[key.kind].translated]
+    assert not idle, f"not translated yet, so nothing can be told from this case: {', '.join(map(str, idle))}"
     return world
 
 

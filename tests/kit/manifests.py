@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from discovery.schema.decode import Decoded, decode
+from discovery.schema.kinds import KINDS
 from discovery.schema.meta import Kind, Object, Origin
 
-__all__ = ["decoded", "istio", "one", "slice_document"]
+__all__ = ["decoded", "istio", "one", "places", "slice_document"]
 
 
 def decoded(text: str, *, origin: Origin | None = None) -> Decoded:
@@ -26,13 +27,10 @@ def one(text: str) -> Object:
     return obj
 
 
-_GROUPS = {Kind.PEER_AUTHENTICATION: "security.istio.io", Kind.TELEMETRY: "telemetry.istio.io"}
-
-
 def istio(kind: Kind, spec: str, *, name: str = "x", namespace: str = "shop", **metadata: Any) -> Object:
     """An Istio object of that kind with the spec given as YAML text."""
     document = {
-        "apiVersion": f"{_GROUPS.get(kind, 'networking.istio.io')}/v1",
+        "apiVersion": KINDS[kind].api_version,
         "kind": str(kind),
         "metadata": {"name": name, "namespace": namespace, **metadata},
         "spec": yaml.load(textwrap.dedent(spec), yaml.CSafeLoader) or {},
@@ -40,6 +38,17 @@ def istio(kind: Kind, spec: str, *, name: str = "x", namespace: str = "shop", **
     result = decode(document)
     assert not result.findings, [str(finding) for finding in result.findings]
     return result.objects[0]
+
+
+def places(kind: Kind, spec: str) -> list[str]:
+    """Where reading an object with that spec (YAML text) finds something, without the leading ``spec.``."""
+    document = {
+        "apiVersion": KINDS[kind].api_version,
+        "kind": str(kind),
+        "metadata": {"name": "x"},
+        "spec": yaml.load(textwrap.dedent(spec), yaml.CSafeLoader),
+    }
+    return [finding.path.removeprefix("spec.") for finding in decode(document).findings]
 
 
 def slice_document(service: str, *, endpoints: int = 1, namespace: str = "shop", suffix: str = "1") -> dict[str, Any]:

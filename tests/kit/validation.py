@@ -15,8 +15,9 @@ _GROUPS = {"PeerAuthentication": "security.istio.io", "Telemetry": "telemetry.is
 
 def _paths(kind: str, spec: dict[str, Any], severity: Severity) -> list[str]:
     group = _GROUPS.get(kind, "networking.istio.io")
-    (obj,) = decode({"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}).objects
-    return [finding.path.removeprefix("spec.") for finding in validate(obj) if finding.severity is severity]
+    decoded = decode({"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec})
+    findings = [*decoded.findings, *(finding for obj in decoded.objects for finding in validate(obj))]
+    return [finding.path.removeprefix("spec.") for finding in findings if finding.severity is severity]
 
 
 def errors(kind: str, spec: dict[str, Any]) -> list[str]:

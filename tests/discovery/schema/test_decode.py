@@ -59,10 +59,10 @@ def test_namespace_has_its_name_label() -> None:
 
 
 def test_unserved_mesh_kind_is_a_warning() -> None:
-    """Silently ignoring an AuthorizationPolicy would be dangerous."""
-    result = decoded("{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: deny}}")
+    """Silently ignoring a policy would be dangerous."""
+    result = decoded("{apiVersion: security.istio.io/v1, kind: FirewallPolicy, metadata: {name: deny}}")
     assert [finding.severity for finding in result.findings] == [Severity.WARNING]
-    assert result.ignored == ("security.istio.io/v1 AuthorizationPolicy deny",)
+    assert result.ignored == ("security.istio.io/v1 FirewallPolicy deny",)
 
 
 def test_foreign_kind_is_none_of_our_business() -> None:

@@ -37,7 +37,7 @@ def test_null_is_the_default() -> None:
 
 
 def test_all_errors_are_told_at_once_with_their_paths() -> None:
-    """An object with three errors has three findings, not the first of them."""
+    """An object with five errors has five findings, not the first of them."""
     document = {
         "hosts": "reviews",
         "http": [{"timeout": "soon", "route": [{"weight": "many"}], "match": [{"headers": {"x-id": {"exact": 1}}}]}],
@@ -46,6 +46,7 @@ def test_all_errors_are_told_at_once_with_their_paths() -> None:
         ("spec.hosts", "want a list, got 'reviews'"),
         ("spec.http[0].timeout", "want a duration such as 1.5s, 100ms or 1h30m, got 'soon'"),
         ("spec.http[0].route[0].weight", "want a whole number, got 'many'"),
+        ("spec.http[0].route[0].destination", "want a value, got none"),
         ("spec.http[0].match[0].headers['x-id'].exact", "want a string, got 1"),
     ]
 
@@ -107,9 +108,10 @@ def test_reserved_and_builtin_names_are_fields_too() -> None:
     rule, found = read(
         DestinationRule,
         {
+            "host": "reviews",
             "trafficPolicy": {
                 "loadBalancer": {"simple": 5, "localityLbSetting": {"failover": [{"from": "a", "to": "b"}]}}
-            }
+            },
         },
     )
     assert found == ()
@@ -126,7 +128,7 @@ def test_reserved_and_builtin_names_are_fields_too() -> None:
 def test_durations_become_timedeltas() -> None:
     """``outlierDetection.interval: 5m`` is five minutes, and digits stay in camel case names."""
     outlier = {"interval": "5m", "consecutive5xxErrors": 7}
-    rule, found = read(DestinationRule, {"trafficPolicy": {"outlierDetection": outlier}})
+    rule, found = read(DestinationRule, {"host": "reviews", "trafficPolicy": {"outlierDetection": outlier}})
     assert found == ()
     assert rule is not None
     assert rule.traffic_policy is not None

@@ -34,4 +34,5 @@ def test_settings_that_contradict_each_other_are_refused(policy: dict[str, Any],
 def test_subsets_are_told_apart_by_name() -> None:
     """And a rule is for some host."""
     subset = {"name": "v1", "labels": {"version": "v1"}}
-    assert errors("DestinationRule", {"subsets": [subset, subset]}) == ["host", "subsets[1].name"]
+    assert errors("DestinationRule", {"host": "reviews", "subsets": [subset, subset]}) == ["subsets[1].name"]
+    assert errors("DestinationRule", {"subsets": [subset]}) == ["host"]

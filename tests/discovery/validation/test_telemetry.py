@@ -15,7 +15,7 @@ from tests.kit.validation import errors, warnings
         ({"accessLogging": [{"providers": [{"name": "envoy"}]}]}, []),
         ({"accessLogging": [{"providers": [{"name": ""}]}]}, ["accessLogging[0].providers[0].name"]),
         ({"tracing": [{"randomSamplingPercentage": 101}]}, ["tracing[0].randomSamplingPercentage"]),
-        ({"tracing": [{"customTags": {"a": {"header": {"name": ""}}}}]}, ["tracing[0].customTags['a'].header.name"]),
+        ({"tracing": [{"customTags": {"a": {"header": {"name": ""}}}}]}, ["tracing[0].customTags.a.header.name"]),
         (
             {"metrics": [{"overrides": [{"tagOverrides": {"a": {"operation": "UPSERT"}}}]}]},
             ["metrics[0].overrides[0].tagOverrides['a'].value"],

@@ -74,7 +74,7 @@ def test_destinations() -> None:
     world = World(
         document(
             "a",
-            "hosts: [a]\nhttp:\n- {match: [{uri: {exact: /x}}], route: [{destination: {}}]}\n"
+            "hosts: [a]\nhttp:\n- {match: [{uri: {exact: /x}}], route: [{destination: {host: ''}}]}\n"
             "- {route: [{destination: {host: b.example}}]}",
         )
     )
