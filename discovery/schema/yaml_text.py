@@ -31,6 +31,9 @@ __all__ = ["MAX_DEPTH", "MAX_VALUES", "Piece", "YamlError", "parse_yaml", "split
 MAX_DEPTH: Final = 100  # containers within containers; the deepest field of any API is at about 20
 MAX_VALUES: Final = 1_000_000  # per document with its aliases written out, the cure for the "billion laughs"
 
+_MAX_REPAIRS: Final = 16  # lines with unquoted addresses, as each costs a pass over the text
+_ADDRESS: Final = re.compile(r"(?<=[\[,\s])([0-9A-Fa-f]*:[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*(?:/[0-9]+)?)(?=\s*[,\]])")
+
 _MARKER: Final = re.compile(r"(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
 _NEXT_MARKER: Final = re.compile(
     rf"\n{_MARKER.pattern}"
@@ -98,7 +101,7 @@ def parse_yaml(text: str) -> Any:
         YamlError: no YAML, more than one document, equal keys, too deep, or aliases that explode.
     """
     try:
-        return _Builder().build(CParser(text))
+        return _built(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(part for part in (error.context, error.problem) if part)
@@ -111,6 +114,27 @@ def parse_yaml(text: str) -> Any:
         raise YamlError(str(error), 1) from error
     except UnicodeEncodeError as error:
         raise YamlError(f"not Unicode text: {error.reason}", text.count("\n", 0, error.start) + 1) from error
+
+
+def _built(text: str) -> Any:
+    """The value; where libyaml stumbles over an unquoted IPv6 address in ``[...]``, once more with it in quotes.
+
+    YAML 1.2 and Go's library take ``[2001:db8::]`` for a list of one text.
+    """
+    for _ in range(_MAX_REPAIRS):
+        try:
+            return _Builder().build(CParser(text))
+        except yaml.MarkedYAMLError as error:
+            lines = text.splitlines(keepends=True)
+            if error.problem_mark is None or error.problem_mark.line >= len(lines):
+                raise
+            at = error.problem_mark.line
+            lines[at] = _ADDRESS.sub(r'"\1"', lines[at])
+            repaired = "".join(lines)
+            if repaired == text:
+                raise
+            text = repaired
+    return _Builder().build(CParser(text))
 
 
 class _Open(NamedTuple):

@@ -40,6 +40,28 @@ def test_scalars_are_what_kubernetes_makes_of_them(text: str, value: object) -> 
     assert parse_yaml(text) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a: [1.2.3.4, 001:db8::]", {"a": ["1.2.3.4", "001:db8::"]}),
+        (
+            "a: [::1, '::2', fe80::/10 ]\nb: [ 2001:db8::1,\n  :: ]",
+            {"a": ["::1", "::2", "fe80::/10"], "b": ["2001:db8::1", "::"]},
+        ),
+        ("a: |\n  [::1, x]\nb: [1::]", {"a": "[::1, x]\n", "b": ["1::"]}),
+    ],
+)
+def test_addresses_in_a_list_need_no_quotes(text: str, value: object) -> None:
+    """An IPv6 address between brackets is a text for YAML 1.2, though libyaml stumbles over it."""
+    assert parse_yaml(text) == value
+
+
+def test_other_colons_in_a_list_are_still_refused() -> None:
+    """The cure is for addresses alone."""
+    with pytest.raises(YamlError, match=r"line 1: .*unexpected ':'"):
+        parse_yaml("a: [x::]")
+
+
 def test_aliases_and_merge_keys() -> None:
     """Anchors are shared values; ``<<`` fills in what a mapping does not say itself."""
     assert parse_yaml("[&a {x: 1, y: 1}, {y: 2, <<: *a}, *a]") == [{"x": 1, "y": 1}, {"y": 2, "x": 1}, {"x": 1, "y": 1}]
