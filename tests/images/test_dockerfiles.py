@@ -25,7 +25,8 @@ def test_base_is_pinned_and_one(image: str) -> None:
     instructions = _instructions(image)
     ((_, base),) = [entry for entry in instructions if entry[0] == "ARG"]
     tag = base.rpartition(":")[2]
-    assert any(c.isdigit() for c in tag) and "latest" not in tag
+    assert any(c.isdigit() for c in tag)
+    assert "latest" not in tag
     assert {argument.partition(" AS ")[0] for name, argument in instructions if name == "FROM"} == {"${BASE}"}
 
 
