@@ -14,7 +14,7 @@ import msgspec
 from certs.spiffe import Spiffe
 from discovery.auth.errors import ForbiddenError, UnauthenticatedError
 
-__all__ = ["ANONYMOUS", "Caller", "CallerKind", "Credentials", "Listener", "authorize_node"]
+__all__ = ["ANONYMOUS", "Caller", "CallerKind", "Credentials", "Listener", "PodReference", "authorize_node"]
 
 
 class CallerKind(StrEnum):
@@ -34,15 +34,30 @@ class Listener(StrEnum):
     """The private Unix socket behind our own Envoy, which verified the client certificate and told whose it was."""
 
 
+class PodReference(msgspec.Struct, frozen=True, kw_only=True):
+    """The pod that a token is bound to, as the API server tells it.
+
+    Attributes:
+        node: where it runs; empty where the API server does not say (before Kubernetes 1.32).
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    node: str = ""
+
+
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """A caller as it was authenticated.
 
     Attributes:
         identities: all it may act as, in the order the proof names them; empty if anonymous.
+        pod: where it runs, if its proof is bound to a pod.
     """
 
     kind: CallerKind
     identities: tuple[Spiffe, ...] = ()
+    pod: PodReference | None = None
 
 
 ANONYMOUS: Final = Caller(kind=CallerKind.ANONYMOUS)

@@ -1,7 +1,8 @@
 """Authenticators behind one interface, asked in order; the first that succeeds decides.
 
 An authenticator that finds nothing of its kind says so by None; one that finds a wrong proof raises, and the next is
-asked all the same: a pod with an expired certificate and a fresh token is let in by the token.
+asked all the same: a pod with an expired certificate and a fresh token is let in by the token. Where one cannot decide
+at present and no other succeeds, that is what the caller is told, so that it tries again instead of giving up.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from discovery.auth.caller import Caller, Credentials
-from discovery.auth.errors import UnauthenticatedError
+from discovery.auth.errors import UnauthenticatedError, UndecidedError
 
 __all__ = ["Authenticator", "AuthenticatorChain"]
 
@@ -23,6 +24,7 @@ class Authenticator(Protocol):
 
         Raises:
             UnauthenticatedError: it presents something of this kind, and it is wrong.
+            UndecidedError: it presents something of this kind that cannot be verified now.
         """
 
 
@@ -37,14 +39,21 @@ class AuthenticatorChain:
 
         Raises:
             UnauthenticatedError: none did; the text says what each had against the caller.
+            UndecidedError: none did, but one could not say.
         """
         refusals = []
+        undecided: UndecidedError | None = None
         for authenticator in self._authenticators:
             try:
                 caller = await authenticator.authenticate(credentials)
             except UnauthenticatedError as refusal:
                 refusals.append(str(refusal))
                 continue
+            except UndecidedError as error:
+                undecided = undecided or error
+                continue
             if caller is not None:
                 return caller
+        if undecided is not None:
+            raise undecided
         raise UnauthenticatedError("; ".join(refusals) or "neither a token nor a client certificate was presented")

@@ -17,7 +17,7 @@ from discovery.auth.errors import UnauthenticatedError
 from discovery.auth.jwks import VerificationKey, verify_signature
 from discovery.runtime.clock import Clock
 
-__all__ = ["SUBJECT_PREFIX", "JwtAuthenticator", "JwtRule", "bearer_token"]
+__all__ = ["SUBJECT_PREFIX", "JwtAuthenticator", "JwtRule", "bearer_token", "subject_identity"]
 
 SUBJECT_PREFIX: Final = "system:serviceaccount:"
 _BEARER: Final = "bearer "
@@ -84,7 +84,8 @@ class JwtAuthenticator:
         except msgspec.DecodeError as error:
             raise UnauthenticatedError("the token's claims are not what RFC 7519 wants") from error
         self._check(claims)
-        return Caller(kind=CallerKind.TOKEN, identities=(self._identity(claims.sub),))
+        identity = subject_identity(claims.sub, trust_domain=self._trust_domain)
+        return Caller(kind=CallerKind.TOKEN, identities=(identity,))
 
     def _check(self, claims: _Claims) -> None:
         if claims.iss != self._rule.issuer:
@@ -101,11 +102,17 @@ class JwtAuthenticator:
         if claims.nbf is not None and now_s + _SKEW_S < claims.nbf:
             raise UnauthenticatedError(f"the token is valid only in {claims.nbf - now_s:.0f} s")
 
-    def _identity(self, subject: str) -> Spiffe:
-        namespace, colon, account = subject.removeprefix(SUBJECT_PREFIX).partition(":")
-        if not subject.startswith(SUBJECT_PREFIX) or not colon:
-            raise UnauthenticatedError(f"the token's subject is {subject!r}, want {SUBJECT_PREFIX}<namespace>:<name>")
-        try:
-            return Spiffe(trust_domain=self._trust_domain, namespace=namespace, service_account=account)
-        except SpiffeError as error:
-            raise UnauthenticatedError(str(error)) from error
+
+def subject_identity(subject: str, *, trust_domain: str) -> Spiffe:
+    """The identity of the service account that Kubernetes calls so.
+
+    Raises:
+        UnauthenticatedError: it is none.
+    """
+    namespace, colon, account = subject.removeprefix(SUBJECT_PREFIX).partition(":")
+    if not subject.startswith(SUBJECT_PREFIX) or not colon:
+        raise UnauthenticatedError(f"the token's subject is {subject!r}, want {SUBJECT_PREFIX}<namespace>:<name>")
+    try:
+        return Spiffe(trust_domain=trust_domain, namespace=namespace, service_account=account)
+    except SpiffeError as error:
+        raise UnauthenticatedError(str(error)) from error

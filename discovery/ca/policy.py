@@ -18,12 +18,13 @@ from certs.errors import CsrError
 from discovery.auth.caller import Caller
 from discovery.wire.istio_ca import CertificateRequest
 
-__all__ = ["OPAQUE_REFUSAL", "CaPolicy", "Grant", "Refusal", "RefusalKind", "judge_request"]
+__all__ = ["IMPERSONATED", "OPAQUE_REFUSAL", "CaPolicy", "Grant", "Refusal", "RefusalKind", "judge_request"]
 
 OPAQUE_REFUSAL: Final = "request authenticate failure"
 """All that an unauthenticated caller is told; Istio's words, which agents' logs are searched for."""
 
-_IMPERSONATED: Final = "ImpersonatedIdentity"
+IMPERSONATED: Final = "ImpersonatedIdentity"
+"""Key of a request's metadata: the identity that the caller wants to act as."""
 _MAX_QUOTED: Final = 200  # of what a stranger wrote; logs are not theirs to fill
 
 
@@ -74,9 +75,9 @@ def judge_request(caller: Caller, request: CertificateRequest, policy: CaPolicy)
     """
     if not caller.identities:
         return Refusal(kind=RefusalKind.NO_IDENTITY, reason="the caller has no identity", answer=OPAQUE_REFUSAL)
-    if request.metadata.get(_IMPERSONATED):
-        # Only trusted node proxies of ambient meshes may, and none is configured.
-        wanted = request.metadata[_IMPERSONATED][:_MAX_QUOTED]
+    if request.metadata.get(IMPERSONATED):
+        # The server took it out of the request of a node's proxy that was allowed to; nobody else may.
+        wanted = request.metadata[IMPERSONATED][:_MAX_QUOTED]
         reason = f"{caller.identities[0]} asked to be {wanted!r}"
         return Refusal(kind=RefusalKind.IMPERSONATION, reason=reason, answer=OPAQUE_REFUSAL)
     if request.validity_s > policy.max_ttl.total_seconds():

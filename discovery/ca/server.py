@@ -14,19 +14,21 @@ from typing import Final, NoReturn, Protocol
 
 import grpc
 import grpc.aio
+import msgspec
 
 from certs import pem
 from certs.ca import SigningCa, new_serial, sign_leaf
 from certs.errors import CertsError
+from certs.spiffe import Spiffe
 from discovery.auth.caller import Caller, Credentials, Listener
-from discovery.auth.errors import UnauthenticatedError
+from discovery.auth.errors import ForbiddenError, UnauthenticatedError, UndecidedError
 from discovery.ca.metrics import CaMetrics, SignFailure
-from discovery.ca.policy import OPAQUE_REFUSAL, CaPolicy, Refusal, RefusalKind, judge_request
+from discovery.ca.policy import IMPERSONATED, OPAQUE_REFUSAL, CaPolicy, Refusal, RefusalKind, judge_request
 from discovery.runtime.clock import Clock
 from discovery.runtime.logs import get_logger
 from discovery.wire.istio_ca import SERVICE, CertificateRequest, decode_request, encode_response
 
-__all__ = ["CertificateService", "Gatekeeper", "sign_request"]
+__all__ = ["CertificateService", "Gatekeeper", "Impersonation", "sign_request"]
 
 _MAX_WAITING: Final = 256
 """Requests in hand at once; above, RESOURCE_EXHAUSTED: agents retry that with backoff."""
@@ -49,6 +51,18 @@ class Gatekeeper(Protocol):
 
         Raises:
             UnauthenticatedError: nobody vouches for it.
+            UndecidedError: who could is out of reach.
+        """
+
+
+class Impersonation(Protocol):
+    """Says who may act as another; `discovery.auth.node_authorization.NodeAuthorizer` is one."""
+
+    def authorize(self, caller: Caller, wanted: str) -> Spiffe:
+        """The identity that the caller may act as.
+
+        Raises:
+            ForbiddenError: it may not.
         """
 
 
@@ -76,9 +90,10 @@ class CertificateService:
         ca: the present signing material.
         policy: lifetimes.
         executor: where signing runs; it bounds how many run at once. Owned by the caller.
+        impersonation: who may act as another; without it nobody may.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams of the service; `app` wires them by name
         self,
         gatekeeper: Gatekeeper,
         ca: Callable[[], SigningCa],
@@ -87,6 +102,7 @@ class CertificateService:
         metrics: CaMetrics,
         clock: Clock,
         executor: ThreadPoolExecutor,
+        impersonation: Impersonation | None = None,
     ) -> None:
         self._gatekeeper = gatekeeper
         self._ca = ca
@@ -94,6 +110,7 @@ class CertificateService:
         self._metrics = metrics
         self._clock = clock
         self._executor = executor
+        self._impersonation = impersonation
         self._waiting = 0
 
     def handler(self, via: Listener) -> grpc.GenericRpcHandler[bytes, bytes]:
@@ -111,6 +128,7 @@ class CertificateService:
         except ValueError as error:
             self._metrics.csr_parse_failures.inc()
             await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"malformed request: {error}")
+        caller, request = await self._impersonate(caller, request, credentials.peer, context)
         if self._waiting >= _MAX_WAITING:
             self._metrics.sign_failures.inc(SignFailure.OVERLOADED)
             await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many certificate requests, try again later")
@@ -128,6 +146,28 @@ class CertificateService:
             self._metrics.authentication_failures.inc()
             _log.warning("certificate request refused", peer=credentials.peer, reason=str(refusal))
             await _abort(context, grpc.StatusCode.UNAUTHENTICATED, OPAQUE_REFUSAL)
+        except UndecidedError as undecided:  # UNAVAILABLE: agents try again by themselves
+            self._metrics.authentication_failures.inc()
+            _log.warning("caller cannot be authenticated now", peer=credentials.peer, reason=str(undecided))
+            await _abort(context, grpc.StatusCode.UNAVAILABLE, "cannot authenticate now, try again later")
+
+    async def _impersonate(
+        self, caller: Caller, request: CertificateRequest, peer: str, context: _Context
+    ) -> tuple[Caller, CertificateRequest]:
+        """The caller as who it may act, and the request without what asked for that; else as they are."""
+        wanted = request.metadata.get(IMPERSONATED)
+        if not wanted or self._impersonation is None:
+            return caller, request
+        try:
+            identity = self._impersonation.authorize(caller, wanted)
+        except ForbiddenError as error:
+            refusal = Refusal(kind=RefusalKind.IMPERSONATION, reason=str(error), answer=OPAQUE_REFUSAL)
+            await self._refuse(refusal, peer, context)
+        metadata = {key: value for key, value in request.metadata.items() if key != IMPERSONATED}
+        return (
+            msgspec.structs.replace(caller, identities=(identity,)),
+            msgspec.structs.replace(request, metadata=metadata),
+        )
 
     async def _sign(
         self, caller: Caller, request: CertificateRequest, peer: str, context: _Context

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from discovery.auth.caller import Caller, Credentials, Listener
-from discovery.auth.errors import UnauthenticatedError
+from discovery.auth.errors import UnauthenticatedError, UndecidedError
 from discovery.debug.access import Access, judge_access, may_see
 from discovery.debug.handlers import DebugContent, DebugHandlers, Question, QuestionError
 from discovery.debug.json_stream import Living, batch, render_json
@@ -81,6 +81,9 @@ class _Debug:
         except UnauthenticatedError as refusal:
             self._log.warning("caller refused", peer=credentials.peer, reason=str(refusal))
             raise _refused(401, "authentication failure") from refusal
+        except UndecidedError as undecided:
+            self._log.warning("caller cannot be authenticated now", peer=credentials.peer, reason=str(undecided))
+            raise _refused(503, "cannot authenticate now; try again") from undecided
 
     async def _respond(self, request: web.Request, answer: Any, *, pretty: bool) -> web.StreamResponse:
         living = isinstance(answer, Living)
@@ -114,6 +117,7 @@ def _refused(status: int, text: str) -> web.HTTPException:
         401: web.HTTPUnauthorized,
         403: web.HTTPForbidden,
         404: web.HTTPNotFound,
+        503: web.HTTPServiceUnavailable,
     }
     return kinds[status](text=f"{text}\n")
 

@@ -1,7 +1,7 @@
-"""Letting a stream in: ready, in turn, authenticated, understood, authorised; in this order, each with its status.
+"""Letting a stream in: ready, authenticated, in turn, understood, authorised; in this order, each with its status.
 
-A stream takes a place in the set-up only when its first request is here, so that clients that say nothing, however
-many, keep nobody waiting.
+A stream takes a place in the set-up only when its first request is here and its caller is known, so that clients that
+say nothing, however many, and an API server that is slow to judge tokens keep nobody else waiting.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 import grpc
 
 from discovery.auth.caller import Caller, CallerKind, Credentials, Listener, authorize_node
-from discovery.auth.errors import ForbiddenError, UnauthenticatedError
+from discovery.auth.errors import ForbiddenError, UnauthenticatedError, UndecidedError
 from discovery.runtime.logs import get_logger
 from discovery.runtime.readiness import Readiness
 from discovery.wire.envoy import Node
@@ -34,7 +34,7 @@ class Authenticator(Protocol):
     """Says who is calling."""
 
     async def authenticate(self, credentials: Credentials) -> Caller:
-        """The caller. Raises: UnauthenticatedError."""
+        """The caller. Raises: UnauthenticatedError, UndecidedError."""
 
 
 class Place:
@@ -85,11 +85,11 @@ class Reception:
             reasons = ", ".join(self._readiness.reasons)
             raise StreamEndedError(grpc.StatusCode.UNAVAILABLE, f"not ready: {reasons}; try again")
         credentials = Credentials.read(via, context.peer(), context.invocation_metadata() or ())
+        raw = await _read_first(context)
+        caller = await self._authenticate(credentials)
         while True:
-            raw = await _read_first(context)
             place = await self._place()
             try:
-                caller = await self._authenticate(credentials)
                 admitted = self._look(variant, raw, caller, credentials, place)
             except BaseException:
                 place.leave()
@@ -97,6 +97,7 @@ class Reception:
             if admitted is not None:
                 return admitted
             place.leave()  # a report of health before the first subscription is dropped
+            raw = await _read_first(context)
 
     async def _place(self) -> Place:
         try:
@@ -114,6 +115,9 @@ class Reception:
         except UnauthenticatedError as refusal:
             self._log.warning("caller refused", peer=credentials.peer, reason=str(refusal))
             raise StreamEndedError(grpc.StatusCode.UNAUTHENTICATED, "authentication failure") from refusal
+        except UndecidedError as undecided:
+            self._log.warning("caller cannot be authenticated now", peer=credentials.peer, reason=str(undecided))
+            raise StreamEndedError(grpc.StatusCode.UNAVAILABLE, "cannot authenticate now; try again") from undecided
 
     def _look(
         self, variant: Variant, raw: bytes, caller: Caller | None, credentials: Credentials, place: Place

@@ -24,12 +24,15 @@ from certs.csr import build_csr
 from certs.describe import describe
 from certs.keys import dump_key
 from certs.path import Purpose
+from certs.spiffe import Spiffe, parse_spiffe
 from certs.verify import verify_peer
 from discovery.auth import AuthenticatorChain, DevIssuer, JwtAuthenticator, Listener, XfccAuthenticator
+from discovery.auth.caller import Caller, Credentials
+from discovery.auth.errors import ForbiddenError, UndecidedError
 from discovery.auth.xfcc import METADATA_OPTIONS, XFCC
 from discovery.ca.metrics import CaMetrics
 from discovery.ca.policy import OPAQUE_REFUSAL, CaPolicy
-from discovery.ca.server import CertificateService
+from discovery.ca.server import CertificateService, Impersonation
 from discovery.front.service import Front, ServingCertificate
 from discovery.wire.istio_ca import CREATE_CERTIFICATE, CertificateRequest, decode_response, encode_request
 from tests.kit.certs import NOW, TRUST_DOMAIN, issue, key, leaf, root_ca, spiffe
@@ -74,6 +77,24 @@ class _Client:
         return self._registry.get_sample_value(f"citadel_server_{name}", labels)
 
 
+class _Away:
+    """Cannot say whose the token `ask me later` is."""
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        if credentials.only("authorization") == "Bearer ask me later":
+            raise UndecidedError("the API server is away")
+        return None
+
+
+class _ShopMayBeBank:
+    """Lets the namespace `shop` act as `bank`."""
+
+    def authorize(self, caller: Caller, wanted: str) -> Spiffe:
+        if caller.identities[0].namespace == "shop" and parse_spiffe(wanted).namespace == "bank":
+            return parse_spiffe(wanted)
+        raise ForbiddenError("no")
+
+
 @asynccontextmanager
 async def _serving(
     tmp_path: Path,
@@ -82,6 +103,7 @@ async def _serving(
     threads: int = 2,
     ca: SigningCa = CA,
     start: datetime = NOW,
+    impersonation: Impersonation | None = None,
 ) -> AsyncIterator[_Client]:
     """The service on a Unix socket; `via` is the door it is told to be."""
     registry, clock = CollectorRegistry(), FakeClock(start)
@@ -89,6 +111,7 @@ async def _serving(
     chain = AuthenticatorChain(
         [
             XfccAuthenticator(lambda: bundles, clock),
+            _Away(),
             JwtAuthenticator(ISSUER.rule(), trust_domain=TRUST_DOMAIN, clock=clock),
         ]
     )
@@ -106,6 +129,7 @@ async def _serving(
                 metrics=CaMetrics(registry, ca=lambda: CA, clock=clock),
                 clock=clock,
                 executor=executor,
+                impersonation=impersonation,
             )
             server.add_generic_rpc_handlers((service.handler(via),))
             await server.start()
@@ -194,6 +218,31 @@ async def test_impersonation_is_refused(tmp_path: Path) -> None:
         request = CertificateRequest(csr=CSR, metadata={"ImpersonatedIdentity": str(spiffe("bank", "admin"))})
         assert await client.refused(request) == (grpc.StatusCode.UNAUTHENTICATED, OPAQUE_REFUSAL)
         assert client.count("authentication_failure_count") == 1
+
+
+async def test_node_proxy_gets_the_certificate_of_its_workload(tmp_path: Path) -> None:
+    """Who may act as another gets that identity and no other; who may not gets none."""
+    async with _serving(tmp_path, impersonation=_ShopMayBeBank()) as client:
+        admin = spiffe("bank", "admin")
+        request = CertificateRequest(csr=CSR, metadata={"ImpersonatedIdentity": str(admin), "Other": "x"})
+        chain = await client.ask(request)
+        bundles = TrustBundles().with_roots(TRUST_DOMAIN, CA.roots)
+        proven = verify_peer(
+            pem.load_certificates(chain[0].encode(), where="leaf"), bundles, at=NOW, purpose=Purpose.CLIENT, where="t"
+        )
+        assert proven == admin
+        other = CertificateRequest(csr=CSR, metadata={"ImpersonatedIdentity": str(spiffe("shop", "admin"))})
+        assert await client.refused(other) == (grpc.StatusCode.UNAUTHENTICATED, OPAQUE_REFUSAL)
+
+
+async def test_caller_who_cannot_be_judged_now_is_told_to_come_back(tmp_path: Path) -> None:
+    """UNAVAILABLE, and no certificate: agents try again by themselves."""
+    async with _serving(tmp_path) as client:
+        code, details = await client.refused(CertificateRequest(csr=CSR), (("authorization", "Bearer ask me later"),))
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert "try again" in details
+        assert client.count("authentication_failure_count") == 1
+        assert client.count("success_cert_issuance_count") == 0
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from certs.spiffe import Spiffe
 from discovery.auth.caller import Caller, CallerKind, Credentials
-from discovery.auth.errors import UnauthenticatedError
+from discovery.auth.errors import UnauthenticatedError, UndecidedError
 from discovery.debug.server import HttpEndpoint, build_application
 from discovery.runtime.http_client import TcpTarget, fetch
 from discovery.runtime.http_message import Response
@@ -28,6 +28,8 @@ class Gatekeeper:
         namespace = credentials.only("authorization").removeprefix("Bearer ")
         if namespace == "wrong":
             raise UnauthenticatedError("expired")
+        if namespace == "unknown":
+            raise UndecidedError("nobody to ask")
         return Caller(
             kind=CallerKind.TOKEN,
             identities=(Spiffe(trust_domain="cluster.local", namespace=namespace, service_account="someone"),),
@@ -116,6 +118,7 @@ async def test_errors_are_plain_text(path: str, status: int, text: bytes) -> Non
     [
         ("", "/debug/syncz", 401),
         ("wrong", "/debug/syncz", 401),
+        ("unknown", "/debug/syncz", 503),
         ("istio-system", "/debug/syncz", 200),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from certs.spiffe import Spiffe
 from discovery.auth.caller import Caller, CallerKind, Credentials, Listener
-from discovery.auth.errors import UnauthenticatedError
+from discovery.auth.errors import UnauthenticatedError, UndecidedError
 from discovery.runtime.readiness import Readiness
 from discovery.wire.envoy import DeltaDiscoveryRequest, serialize
 from discovery.wire.type_urls import CLUSTER, HEALTH_INFORMATION
@@ -32,6 +32,8 @@ class Knows:
     async def authenticate(self, credentials: Credentials) -> Caller:
         if not credentials.only("authorization"):
             raise UnauthenticatedError("no token")
+        if credentials.only("authorization") == "unknown":
+            raise UndecidedError("nobody to ask")
         return self._caller
 
 
@@ -69,6 +71,7 @@ async def test_refusals_have_their_status_and_give_their_place_back() -> None:
     """One place is enough for all of them, one after another."""
     reception = Reception(Readiness(), Knows(), places=1)
     assert await refused(reception, first(), token="") is grpc.StatusCode.UNAUTHENTICATED
+    assert await refused(reception, first(), token="unknown") is grpc.StatusCode.UNAVAILABLE
     assert await refused(reception, first(SERVICE_ACCOUNT="other")) is grpc.StatusCode.PERMISSION_DENIED
     assert await refused(reception, first(NAMESPACE="other")) is grpc.StatusCode.PERMISSION_DENIED
     assert await refused(reception, b"\xff\xff") is grpc.StatusCode.INVALID_ARGUMENT
@@ -95,3 +98,22 @@ async def test_nobody_is_let_in_before_we_are_ready() -> None:
     readiness = Readiness()
     readiness.block("sources")
     assert await refused(Reception(readiness, None, places=1), first()) is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_caller_that_is_being_looked_into_takes_no_place() -> None:
+    """One that takes long to authenticate keeps nobody else waiting."""
+    asked = asyncio.Event()
+
+    class Slow(Knows):
+        async def authenticate(self, credentials: Credentials) -> Caller:
+            if credentials.only("authorization") == "slow":
+                asked.set()
+                await asyncio.Event().wait()
+            return await super().authenticate(credentials)
+
+    reception = Reception(Readiness(), Slow(), places=1)
+    async with asyncio.TaskGroup() as group:
+        slow = group.create_task(admit(reception, first(), token="slow"))
+        await asked.wait()
+        assert (await admit(reception, first())).identity
+        slow.cancel()
