@@ -12,12 +12,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from prometheus_client import CollectorRegistry
+
 from certs.errors import CertsError
 from discovery.auth.caller import Listener
 from discovery.auth.jwks import JwksError
 from discovery.ca.metrics import CaMetrics
 from discovery.ca.policy import CaPolicy
 from discovery.ca.server import CertificateService
+from discovery.controllers.workload_entries import Rules
+from discovery.controllers.workload_entries_keeper import WorkloadEntryKeeper
+from discovery.controllers.workload_entries_memory import MemoryEntries
+from discovery.controllers.workload_entries_metrics import WorkloadEntryMetrics
+from discovery.controllers.workload_entries_writer import EntryWriter
 from discovery.debug.explain import Explainer
 from discovery.debug.server import DebugContent, HttpEndpoint, build_application
 from discovery.engine import Database
@@ -90,6 +97,7 @@ class _Discovery:
         await sources[0].look()  # the trust domain is needed before anything else
         trust = Trust(settings, trust_domain=MESH(db, None).trust_domain, clock=clock)
         generators = MeshGenerators()
+        workloads = _workloads(settings, store, MemoryEntries(store.objects, store.apply), clock, registry)
         ads = AdsServer(
             db,
             generators,
@@ -97,6 +105,7 @@ class _Discovery:
             readiness=readiness,
             authenticator=trust.gatekeeper if settings.authenticate else None,
             metrics=XdsMetrics(registry),
+            workloads=workloads,
             settings=AdsSettings(
                 vhds=settings.vhds,
                 auto_allocate=settings.auto_allocate,
@@ -126,6 +135,7 @@ class _Discovery:
             *self._http(content),
             *sources,
             _Warm(db, generators),
+            *([workloads] if workloads is not None else []),
             ads,
             *self._plaintext(ads, ca),
             *self._secure(ads, ca, trust),
@@ -182,6 +192,25 @@ class _Discovery:
         )
         server = GrpcEndpoint("server behind the secure port", f"unix:{path}", handlers, self._grpc_settings())
         return [server, front, _KeepTrust(trust, front, self._clock)]
+
+
+def _workloads(
+    settings: Settings, store: Store, writer: EntryWriter, clock: Clock, registry: CollectorRegistry
+) -> WorkloadEntryKeeper | None:
+    """Who registers virtual machines; None where that is switched off."""
+    if not settings.register_workloads:
+        return None
+    rules = Rules(
+        controller=settings.pod_name,
+        grace=settings.workload_entry_grace,
+        max_age=settings.max_connection_age,
+        validate_identity=settings.validate_workload_identity,
+    )
+    keeper = WorkloadEntryKeeper(
+        writer, store.objects, rules=rules, clock=clock, metrics=WorkloadEntryMetrics(registry)
+    )
+    store.subscribe(keeper.on_commit)
+    return keeper
 
 
 def _authority(address: Address) -> str:

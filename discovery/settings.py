@@ -4,6 +4,7 @@ environment variables."""
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -112,6 +113,20 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("ISTIOD_CUSTOM_HOST", "", "Further DNS names of the serving certificate, comma list."),
     Variable("REVISION", "", "Revision of this control plane."),
     Variable("POD_NAMESPACE", "istio-system", "Namespace of the control plane."),
+    Variable("POD_NAME", "", "Name of this replica; empty: that of the host."),
+    Variable(
+        "PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION",
+        "true",
+        "Whether proxies that name a WorkloadGroup get a WorkloadEntry, and agents' reports of health count.",
+    ),
+    Variable(
+        "PILOT_WORKLOAD_ENTRY_GRACE_PERIOD", "10s", "How long such an entry stays when its proxy is not connected."
+    ),
+    Variable(
+        "PILOT_WORKLOAD_ENTRY_VALIDATE_IDENTITY",
+        "true",
+        "Whether only a proxy with the verified identity of the workload gets one.",
+    ),
     Variable("CLUSTER_ID", "Kubernetes", "Name of the local cluster."),
 )
 
@@ -164,6 +179,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     check_identity: bool
     custom_hosts: tuple[str, ...]
     revision: str
+    pod_name: str
+    register_workloads: bool
+    workload_entry_grace: timedelta
+    validate_workload_identity: bool
 
 
 def process_environ() -> dict[str, str]:
@@ -270,6 +289,12 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
         check_identity=read.switch("PILOT_ENABLE_XDS_IDENTITY_CHECK"),
         custom_hosts=_list(read.variable("ISTIOD_CUSTOM_HOST")),
         revision=read.variable("REVISION"),
+        pod_name=read.variable("POD_NAME") or socket.gethostname(),
+        register_workloads=read.switch("PILOT_ENABLE_WORKLOAD_ENTRY_AUTOREGISTRATION"),
+        workload_entry_grace=read.duration(
+            read.variable("PILOT_WORKLOAD_ENTRY_GRACE_PERIOD"), "PILOT_WORKLOAD_ENTRY_GRACE_PERIOD"
+        ),
+        validate_workload_identity=read.switch("PILOT_WORKLOAD_ENTRY_VALIDATE_IDENTITY"),
     )
     read.findings += _contradictions(settings)
     if read.findings:

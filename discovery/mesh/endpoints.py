@@ -20,6 +20,7 @@ from discovery.registry.endpoints_from_kubernetes import (
 from discovery.registry.from_workload_entry import (
     endpoints_from_workload_entry,
     inline_endpoints,
+    workload_entry_account,
 )
 from discovery.registry.service import Registry, Service, ServiceRef
 from discovery.registry.target_ports import declared_target
@@ -139,6 +140,21 @@ def pending_pods(db: Database, ref: ServiceRef) -> tuple[ObjectKey, ...]:
 
 
 @query
+def _entry_accounts(db: Database, ref: ServiceRef) -> tuple[str, ...]:
+    """The SPIFFE ids of all entries that a service selects.
+
+    Also of unhealthy ones: a machine that comes and goes changes endpoints, never whom the cluster trusts.
+    """
+    found = service(db, ref)
+    if found is None or not found.selector:
+        return ()
+    facts = mesh_facts(db, None)
+    selector = Selector(Kind.WORKLOAD_ENTRY, ref.namespace, tuple(sorted(found.selector.items())))
+    entries = (OBJECT(db, key) for key in selected(db, selector))
+    return tuple(sorted({workload_entry_account(obj, facts) for obj in entries if obj is not None} - {""}))
+
+
+@query
 def service_accounts(db: Database, ref: ServiceRef) -> tuple[str, ...]:
     """The SPIFFE ids that workloads of a service may have, sorted: declared ones and those of its endpoints.
 
@@ -147,7 +163,7 @@ def service_accounts(db: Database, ref: ServiceRef) -> tuple[str, ...]:
     found = service(db, ref)
     if found is None:
         return ()
-    accounts = set(found.service_accounts)
+    accounts = {*found.service_accounts, *_entry_accounts(db, ref)}
     for members in service_endpoints(db, ref).values():
         accounts.update(endpoint.service_account for endpoint in members if endpoint.service_account)
     own, *aliases = trust_domains(db, None)

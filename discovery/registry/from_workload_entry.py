@@ -15,10 +15,16 @@ from discovery.registry.service import Port, Resolution, Service
 from discovery.registry.target_ports import entry_port
 from discovery.schema.meta import Object
 from discovery.schema.service_entry import ServiceEntry
-from discovery.schema.workload_entry import WorkloadEntry
+from discovery.schema.workload_entry import HEALTH_CHECKED, HEALTHY, WorkloadEntry
 from discovery.wire.labels import NETWORK, TLS_MODE
 
-__all__ = ["endpoints_from_workload_entry", "inline_endpoints", "workload_entry_labels"]
+__all__ = [
+    "endpoints_from_workload_entry",
+    "inline_endpoints",
+    "is_healthy",
+    "workload_entry_account",
+    "workload_entry_labels",
+]
 
 _UNIX = "unix://"
 _DNS = (Resolution.DNS_LB, Resolution.DNS_ROUND_ROBIN_LB)
@@ -28,6 +34,19 @@ def workload_entry_labels(obj: Object) -> Mapping[str, str]:
     """The labels that selectors look at: those of the object and, before them, those of its spec."""
     spec: WorkloadEntry = obj.spec
     return {**obj.meta.labels, **spec.labels}
+
+
+def is_healthy(obj: Object) -> bool:
+    """Whether an entry takes traffic: without health checks always, with them once its agent has said so."""
+    if obj.meta.annotations.get(HEALTH_CHECKED, "").lower() != "true":
+        return True
+    return obj.conditions.get(HEALTHY, False)
+
+
+def workload_entry_account(obj: Object, facts: MeshFacts) -> str:
+    """The SPIFFE id of the workload; empty where the entry names no service account."""
+    spec: WorkloadEntry = obj.spec
+    return spiffe_id(facts.trust_domain, obj.namespace, spec.service_account)
 
 
 class _Workload(NamedTuple):
@@ -49,11 +68,15 @@ def endpoints_from_workload_entry(
 ) -> Iterator[Endpoint]:
     """The endpoints that a WorkloadEntry is for ports of a service that selects it; it may lack a named port.
 
+    An unhealthy entry is none, not even an unhealthy one: where all are unhealthy, Envoy would use them all.
+
     Args:
         obj: the entry.
         ports: with what the declaring object says of each (``target_ports.declared_target``).
         facts: of the local cluster.
     """
+    if not is_healthy(obj):
+        return
     spec: WorkloadEntry = obj.spec
     entry = msgspec.structs.replace(spec, labels=workload_entry_labels(obj))
     workload = _workload(entry, facts, namespace=obj.namespace, name=obj.name)

@@ -186,7 +186,14 @@ def _same(old: Object | None, new: Object | None) -> bool:
 
 def _identity(obj: Object) -> tuple[object, ...]:
     meta = obj.meta
-    return meta.labels, meta.annotations, meta.creation_timestamp, meta.deletion_timestamp, meta.owner_references
+    return (
+        meta.labels,
+        meta.annotations,
+        meta.creation_timestamp,
+        meta.deletion_timestamp,
+        meta.owner_references,
+        obj.conditions,
+    )
 
 
 def _is_about_endpoints(key: ObjectKey, old: Object | None, new: Object | None) -> bool:

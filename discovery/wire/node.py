@@ -85,6 +85,9 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     instance_ips: tuple[str, ...] = ()
     interception_mode: InterceptionMode = InterceptionMode.REDIRECT
     generator: str = ""
+    auto_register_group: str = ""  # WorkloadGroup that it wants a WorkloadEntry of
+    workload_entry: str = ""  # or the WorkloadEntry that it is
+    probed: bool = False  # its agent probes the application, and will say what it finds
     dns_capture: bool = False
     dns_auto_allocate: bool = False
     http10: bool = False
@@ -137,6 +140,11 @@ def _interception(raw: Mapping[str, Any]) -> InterceptionMode:
     return InterceptionMode(text) if text in set(InterceptionMode) else InterceptionMode.REDIRECT
 
 
+def _probed(raw: Mapping[str, Any]) -> bool:
+    config = raw.get("PROXY_CONFIG")
+    return isinstance(config, Mapping) and isinstance(config.get("readinessProbe"), Mapping)
+
+
 def parse_metadata(raw: Mapping[str, Any]) -> Metadata:
     """Read metadata as the JSON object it is on the wire (``google.protobuf.Struct``).
 
@@ -159,6 +167,9 @@ def parse_metadata(raw: Mapping[str, Any]) -> Metadata:
         instance_ips=tuple(ip for ip in _text(raw, "INSTANCE_IPS").split(",") if ip),
         interception_mode=_interception(raw),
         generator=_text(raw, "GENERATOR"),
+        auto_register_group=_text(raw, "AUTO_REGISTER_GROUP"),
+        workload_entry=_text(raw, "WORKLOAD_ENTRY"),
+        probed=_probed(raw),
         dns_capture=_flag(raw, "DNS_CAPTURE"),
         dns_auto_allocate=_flag(raw, "DNS_AUTO_ALLOCATE"),
         http10=_flag(raw, "HTTP10"),

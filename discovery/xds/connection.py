@@ -16,6 +16,7 @@ import grpc
 import grpc.aio
 import msgspec
 
+from discovery.registry.registrant import Registrant
 from discovery.runtime.clock import Clock
 from discovery.wire.type_urls import SHORT_NAMES
 from discovery.xds.admission import ByteBudget, RequestRate
@@ -66,6 +67,7 @@ class Connection:
         id: ``<proxy id>-<n>``.
         writing_since: when the write began that is going on (monotonic seconds); None: there is none.
         pushed_since: when the oldest change came that is being pushed.
+        registrant: the proxy as a workload that registers itself; None: it does not.
     """
 
     __slots__ = (
@@ -85,6 +87,7 @@ class Connection:
         "identity",
         "node",
         "pushed_since",
+        "registrant",
         "session",
         "writing_since",
     )
@@ -107,6 +110,7 @@ class Connection:
         self.connected_at: datetime = wiring.clock.now()
         self.writing_since: float | None = None
         self.pushed_since: float | None = None
+        self.registrant: Registrant | None = None
         self._context = context
         self._wiring = wiring
         self._rate = RequestRate()

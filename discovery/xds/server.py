@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import count
 from types import TracebackType
-from typing import Final, NoReturn, Protocol, Self
+from typing import Final, NoReturn, Self
 
 import grpc
 import grpc.aio
@@ -15,6 +15,7 @@ import msgspec
 
 from discovery.auth.caller import Listener
 from discovery.engine import Database
+from discovery.registry.registrant import Registrant
 from discovery.runtime.clock import Clock
 from discovery.runtime.logs import get_logger
 from discovery.runtime.readiness import Readiness
@@ -33,21 +34,15 @@ from discovery.xds.rejections import Rejection
 from discovery.xds.session import Session
 from discovery.xds.sotw import StateOfTheWorld
 from discovery.xds.variant import Variant
+from discovery.xds.workloads import Workloads, registered, registrant_of
 from discovery.xds.world import Expired, Fact, Limits, Rejected, Unserved, World
 
-__all__ = ["SERVICE", "AdsServer", "AdsSettings", "Authenticator", "HealthHook"]
+__all__ = ["SERVICE", "AdsServer", "AdsSettings", "Authenticator"]
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _SETTLE_S: Final = 0.25  # how long a new stream keeps its place in the set-up while it does not acknowledge anything
 _IDLE_S: Final = 30.0  # quiet time after which memory that nobody needs is given back
 _UNKNOWN_KEPT: Final = 64
-
-
-class HealthHook(Protocol):
-    """Takes what a VM says of its own health."""
-
-    def __call__(self, connection: Connection, error: str | None) -> None:
-        """``error`` is None when it is healthy."""
 
 
 class AdsSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +69,7 @@ class AdsServer:
         readiness: streams are refused while something blocks it.
         authenticator: who is calling at the front; without it nobody is asked (XDS_AUTH=false).
         metrics: where to count.
-        health: takes reports of health.
+        workloads: registers virtual machines, and takes reports of their health.
         settings: see there.
     """
 
@@ -89,14 +84,14 @@ class AdsServer:
         readiness: Readiness,
         authenticator: Authenticator | None = None,
         metrics: XdsMetrics | None = None,
-        health: HealthHook | None = None,
+        workloads: Workloads | None = None,
         settings: AdsSettings | None = None,
     ) -> None:
         self._settings = settings or AdsSettings()
         self._db = db
         self._clock = clock
         self._metrics = metrics or XdsMetrics()
-        self._health = health
+        self._workloads = workloads
         self._world = World.of(db, generators, self._settings.limits)
         self._pusher = Pusher(
             self._world,
@@ -198,19 +193,23 @@ class AdsServer:
         admitted = await self._reception.admit(via, variant, context)
         place = admitted.place
         patience = asyncio.get_running_loop().call_later(_SETTLE_S, place.leave)
+        registrant = registrant_of(admitted.node, admitted.identity, self._clock.now())
         try:
-            connection = self._connect(variant, context, admitted)
-            try:
-                connection.receive(admitted.request)
-                del admitted  # the request may be large, and the stream may last for weeks
-                await connection.serve()
-            finally:
-                self._disconnect(connection)
+            async with registered(self._workloads, registrant):
+                connection = self._connect(variant, context, admitted, registrant)
+                try:
+                    connection.receive(admitted.request)
+                    del admitted  # the request may be large, and the stream may last for weeks
+                    await connection.serve()
+                finally:
+                    self._disconnect(connection)
         finally:
             patience.cancel()
             place.leave()
 
-    def _connect(self, variant: Variant, context: Context, admitted: Admitted) -> Connection:
+    def _connect(
+        self, variant: Variant, context: Context, admitted: Admitted, registrant: Registrant | None
+    ) -> Connection:
         delta = isinstance(variant, Delta)
         refused = frozenset() if delta else frozenset({VIRTUAL_HOST})
         if not admitted.identity:
@@ -229,6 +228,7 @@ class AdsServer:
         connection = Connection(
             session, admitted.node, context, wiring, address=admitted.address, identity=admitted.identity
         )
+        connection.registrant = registrant
         self.connections.add(connection)
         self._pusher.add(connection)
         self._metrics.connections.inc(admitted.node.metadata.istio_version)
@@ -262,8 +262,8 @@ class AdsServer:
     def _unserved(self, connection: Connection, fact: Unserved) -> None:
         type_url = fact.type_url
         if type_url == HEALTH_INFORMATION:
-            if self._health is not None:
-                self._health(connection, fact.error)
+            if self._workloads is not None and connection.registrant is not None:
+                self._workloads.report_health(connection.registrant, fact.error)
             return
         if type_url not in self._unknown and len(self._unknown) < _UNKNOWN_KEPT:
             self._unknown.add(type_url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import yaml
+
 from discovery.mesh.endpoints import ServicePort, endpoints, pending_pods, service_accounts
 from discovery.registry.service import ServiceRef
 from discovery.schema.mesh_config import MeshConfig
@@ -91,3 +93,15 @@ def test_accounts_are_those_of_endpoints_for_all_trust_domains() -> None:
         "spiffe://old/ns/shop/sa/reviews",
         "spiffe://old/ns/shop/sa/vm",
     )
+
+
+def test_an_entry_that_falls_ill_leaves_the_endpoints_and_stays_trusted() -> None:
+    """A machine that comes and goes with its health must not change clusters, which say whom they trust."""
+    ill = "  annotations: {proxy.istio.io/health-checks-enabled: 'true'}\n"
+    entry = ENTRY.replace("{name: vm, namespace: shop}", "\n  name: vm\n  namespace: shop\n" + ill.rstrip())
+    well = entry + "status: {conditions: [{type: Healthy, status: 'True'}]}\n"
+    world = World(VM_SERVICE.removeprefix("---") + well)
+    assert addresses(world, VM) == ["10.2.0.1:8000"]
+    world.load(yaml.load_all(entry, yaml.CSafeLoader))
+    assert addresses(world, VM) == []
+    assert service_accounts(world.db, VM) == ("spiffe://cluster.local/ns/shop/sa/vm",)

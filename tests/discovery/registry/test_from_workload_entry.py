@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import pytest
+
 from discovery.registry.endpoint import Endpoint
 from discovery.registry.facts import MeshFacts
 from discovery.registry.from_service_entry import services_from_service_entry
 from discovery.registry.from_workload_entry import (
     endpoints_from_workload_entry,
     inline_endpoints,
+    is_healthy,
+    workload_entry_account,
     workload_entry_labels,
 )
 from discovery.registry.service import Port, Protocol
+from discovery.schema.decode import decode
 from discovery.schema.meta import Kind
 from tests.kit.manifests import istio
 
@@ -97,3 +102,36 @@ def test_unix_sockets() -> None:
         endpoints: [{address: "unix:///run/app.sock"}]
     """)
     assert (endpoint.address, endpoint.port) == ("/run/app.sock", 0)
+
+
+@pytest.mark.parametrize(
+    ("checked", "status", "healthy"),
+    [
+        (None, None, True),
+        (None, "False", True),  # a condition that nobody asked for says nothing
+        ("false", "False", True),
+        ("true", None, False),  # nobody has said yet that it is well
+        ("true", "Unknown", False),
+        ("true", "False", False),
+        ("true", "True", True),
+        ("True", "True", True),
+    ],
+)
+def test_an_entry_that_is_checked_takes_part_only_while_it_is_well(
+    checked: str | None, status: str | None, *, healthy: bool
+) -> None:
+    """It has no endpoint at all, but stays who it is."""
+    annotations = {} if checked is None else {"proxy.istio.io/health-checks-enabled": checked}
+    conditions = [] if status is None else [{"type": "Healthy", "status": status}]
+    (obj,) = decode(
+        {
+            "apiVersion": "networking.istio.io/v1",
+            "kind": "WorkloadEntry",
+            "metadata": {"name": "vm", "namespace": "shop", "annotations": annotations},
+            "spec": {"address": "10.0.0.1", "serviceAccount": "vm"},
+            "status": {"conditions": conditions},
+        }
+    ).objects
+    assert is_healthy(obj) is healthy
+    assert bool(list(endpoints_from_workload_entry(obj, [(HTTP, 80)], facts=FACTS))) is healthy
+    assert workload_entry_account(obj, FACTS) == "spiffe://cluster.local/ns/shop/sa/vm"

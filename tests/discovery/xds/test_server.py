@@ -12,6 +12,7 @@ import pytest
 
 from discovery.auth.caller import Caller, CallerKind, Credentials, Listener
 from discovery.auth.errors import UnauthenticatedError
+from discovery.registry.registrant import Refusal, RefusedError, Registrant
 from discovery.wire.envoy import DeltaDiscoveryRequest, Node, serialize
 from discovery.wire.type_urls import (
     CLUSTER,
@@ -22,7 +23,6 @@ from discovery.wire.type_urls import (
     SECRET,
     VIRTUAL_HOST,
 )
-from discovery.xds.connection import Connection
 from discovery.xds.server import SERVICE, AdsSettings
 from discovery.xds.world import Limits
 from tests.kit.eventually import eventually
@@ -195,20 +195,75 @@ async def test_plaintext_gets_no_secrets_and_unknown_types_no_answer() -> None:
             assert {m.type_url for m in client.responses} == {CLUSTER}
 
 
-async def test_reports_of_health_go_to_the_hook() -> None:
-    """And are not answered."""
-    reports: list[tuple[str, str | None]] = []
+class Register:
+    """A ``Workloads`` that remembers; it refuses the group that is called so."""
 
-    def hook(connection: Connection, error: str | None) -> None:
-        reports.append((connection.id, error))
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Registrant, str | None]] = []
 
-    async with live_ads(health=hook) as live:
+    async def connect(self, registrant: Registrant) -> None:
+        """Refuse, or remember."""
+        if registrant.group in list(Refusal):
+            raise RefusedError(Refusal(registrant.group), "not you")
+        self.told.append(("connect", registrant, None))
+
+    def disconnect(self, registrant: Registrant) -> None:
+        """Remember."""
+        self.told.append(("disconnect", registrant, None))
+
+    def report_health(self, registrant: Registrant, failure: str | None) -> None:
+        """Remember."""
+        self.told.append(("health", registrant, failure))
+
+
+async def test_a_machine_is_registered_for_as_long_as_its_stream_lasts() -> None:
+    """Its first answer comes when it is; reports of health are told and not answered."""
+    register = Register()
+    async with live_ads(workloads=register) as live:
+        fill(live)
+        client = DeltaClient()
+        node = node_of(AUTO_REGISTER_GROUP="vm", NETWORK="office")
+        async with AdsStream(f"127.0.0.1:{live.port}", client, node=node) as stream:
+            await stream.send(client.subscribe(CLUSTER))
+            await stream.until(lambda: len(client.values(CLUSTER)) == 2)
+            assert [what for what, *_ in register.told] == ["connect"]
+            await stream.send(client.subscribe(HEALTH_INFORMATION))
+            await eventually(lambda: [what for what, *_ in register.told] == ["connect", "health"])
+        await eventually(lambda: register.told[-1][0] == "disconnect")
+    (registrant,) = {registrant for _, registrant, _ in register.told}
+    assert (registrant.proxy, registrant.namespace, registrant.group) == ("web-0.shop", "shop", "vm")
+    assert (registrant.address, registrant.network, registrant.identity_namespace) == ("10.0.0.1", "office", "")
+
+
+async def test_proxies_of_a_cluster_are_not_registered() -> None:
+    """They name neither a group nor an entry; their reports of health are nobody's."""
+    register = Register()
+    async with live_ads(workloads=register) as live:
         fill(live)
         client = DeltaClient()
         async with AdsStream(f"127.0.0.1:{live.port}", client) as stream:
+            await stream.send(client.subscribe(CLUSTER), client.subscribe(HEALTH_INFORMATION))
+            await stream.until(lambda: len(client.values(CLUSTER)) == 2)
+    assert register.told == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "code"),
+    [(Refusal.FORBIDDEN, grpc.StatusCode.PERMISSION_DENIED), (Refusal.MISSING, grpc.StatusCode.FAILED_PRECONDITION)],
+)
+async def test_a_machine_that_is_refused_is_told_why(refusal: Refusal, code: grpc.StatusCode) -> None:
+    """And gets nothing: its owner has to see it."""
+    register = Register()
+    async with live_ads(workloads=register) as live:
+        fill(live)
+        client = DeltaClient()
+        node = node_of(AUTO_REGISTER_GROUP=refusal)
+        async with AdsStream(f"127.0.0.1:{live.port}", client, node=node) as stream:
             await stream.send(client.subscribe(CLUSTER))
-            await stream.send(client.subscribe(HEALTH_INFORMATION))
-            await eventually(lambda: reports == [("web-0.shop-1", None)])
+            await stream.until(lambda: stream.error is not None)
+            assert stream.error is not None
+            assert (stream.error.code(), stream.error.details()) == (code, "not you")
+    assert register.told == []
 
 
 async def test_a_client_that_names_too_much_is_sent_away() -> None:
