@@ -38,6 +38,10 @@ class EnvoyAdmin:
         )
         await self._ask("POST", f"/drain_listeners?{query}", timeout_s=timeout_s)
 
+    async def close_listeners(self, *, inbound_only: bool, timeout_s: float) -> None:
+        """Stop listening at once; connections that are open go on."""
+        await self._ask("POST", f"/drain_listeners{'?inboundonly' if inbound_only else ''}", timeout_s=timeout_s)
+
     async def _ask(self, method: str, path: str, *, timeout_s: float) -> Response:
         try:
             response = await fetch(self._target, path, method=method, timeout_s=timeout_s)

@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Drain", "DrainPolicy", "Reason", "Step", "Wait", "WaitForZero", "plan_drain", "plan_ending"]
+__all__ = ["Close", "Drain", "DrainPolicy", "Reason", "Step", "Wait", "WaitForZero", "plan_drain", "plan_ending"]
+
+# The last part of the wait, in which nobody can connect any more: what is under way ends before Envoy does.
+_CLOSED_SHARE = 0.25
+_CLOSED_MAX_S = 1.0
 
 
 class Reason(StrEnum):
@@ -25,6 +29,16 @@ class Drain:
 
     inbound_only: bool
     skip_exit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Take no connections from now on, not even those that a drain still takes; open ones go on.
+
+    A refused connection is one that callers' sidecars try elsewhere; one that is cut with a request on it is a failure.
+    """
+
+    inbound_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,7 @@ class WaitForZero:
     maximum_s: float
 
 
-Step = Drain | Wait | WaitForZero
+Step = Drain | Close | Wait | WaitForZero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +83,10 @@ def plan_ending(reason: Reason, policy: DrainPolicy, *, drained: bool) -> tuple[
     """The steps before Envoy is killed. ``drained``: ``/drain`` was called before."""
     if reason is Reason.QUIT or drained:
         return ()
+    close = Close(policy.inbound_only)
     if policy.until_zero_connections:
-        return (Drain(policy.inbound_only, skip_exit=True), WaitForZero(policy.minimum_s, policy.maximum_s))
-    return (Drain(policy.inbound_only, skip_exit=False), Wait(policy.wait_s))
+        drain = Drain(policy.inbound_only, skip_exit=True)
+        return (drain, WaitForZero(policy.minimum_s, policy.maximum_s), close, Wait(_CLOSED_MAX_S * _CLOSED_SHARE))
+    closed_s = min(policy.wait_s * _CLOSED_SHARE, _CLOSED_MAX_S)
+    drain = Drain(policy.inbound_only, skip_exit=False)
+    return (drain, Wait(policy.wait_s - closed_s), close, Wait(closed_s))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from types import TracebackType
 from typing import Final, Self
 
 from agent.envoy.admin import AdminError, EnvoyAdmin
-from agent.envoy.ending import Drain, DrainPolicy, Reason, Step, Wait, WaitForZero, plan_drain, plan_ending
+from agent.envoy.ending import Close, Drain, DrainPolicy, Reason, Step, Wait, WaitForZero, plan_drain, plan_ending
 from agent.envoy.stats import count_connections
 from discovery.runtime.logs import get_logger
 from discovery.runtime.process import Process
@@ -116,12 +116,13 @@ class EnvoySupervisor:
     async def _do(self, step: Step) -> None:
         match step:
             case Drain(inbound_only, skip_exit):
-                try:
-                    await self._admin.drain_listeners(
-                        inbound_only=inbound_only, skip_exit=skip_exit, timeout_s=_DRAIN_TIMEOUT_S
-                    )
-                except AdminError as error:
-                    _LOG.warning("drain failed; going on", reason=str(error))
+                order = self._admin.drain_listeners(
+                    inbound_only=inbound_only, skip_exit=skip_exit, timeout_s=_DRAIN_TIMEOUT_S
+                )
+                await self._try("drain", order)
+            case Close(inbound_only):
+                order = self._admin.close_listeners(inbound_only=inbound_only, timeout_s=_DRAIN_TIMEOUT_S)
+                await self._try("closing listeners", order)
             case Wait(seconds):
                 await self._wait(seconds)
             case WaitForZero(minimum_s, maximum_s):
@@ -131,6 +132,12 @@ class EnvoySupervisor:
                         await self._wait_for_zero()
                 except TimeoutError:
                     _LOG.warning("connections are still open; ending all the same", waited_s=maximum_s)
+
+    async def _try(self, what: str, order: Awaitable[None]) -> None:
+        try:
+            await order
+        except AdminError as error:
+            _LOG.warning("order to Envoy failed; going on", order=what, reason=str(error))
 
     async def _wait(self, seconds: float) -> bool:
         """Whether Envoy is still there after so many seconds."""

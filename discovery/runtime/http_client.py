@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Final
 
 import msgspec
@@ -77,7 +78,9 @@ async def fetch(
     except TimeoutError:
         raise HttpClientError(f"{method} {path} at {target}: no answer within {timeout_s:g} s") from None
     except OSError as error:
-        raise HttpClientError(f"{method} {path} at {target}: {error.strerror or error}") from error
+        # asyncio's own text of a refused connection names the address once more, and not the reason
+        reason = os.strerror(error.errno) if error.errno else error.strerror or str(error)
+        raise HttpClientError(f"{method} {path} at {target}: {reason}") from error
     except HttpError as error:
         raise HttpClientError(f"{method} {path} at {target}: bad answer: {error.reason}") from error
 

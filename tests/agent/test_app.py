@@ -81,7 +81,7 @@ async def test_a_signal_ends_everything(tmp_path: Path) -> None:
         assert (ended.code, ended.signal) == (0, None)
         assert await _gone(envoy)
         assert "ending Envoy" in agent.text
-        assert "drain failed" not in agent.text
+        assert "order to Envoy failed" not in agent.text
     assert _files(tmp_path) == []
 
 

@@ -50,6 +50,15 @@ class Backend:
 
         self.answer = answer
 
+    def delay(self, seconds: float) -> None:
+        """Answer after so long from now on."""
+
+        async def answer(request: Request) -> Response:
+            await asyncio.sleep(seconds)
+            return await self._say_name(request)
+
+        self.answer = answer
+
     def hang(self) -> None:
         """Answer no request from now on."""
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from discovery.auth.dev_issuer import DevIssuer
 from tests.kit.live import LiveDiscovery, live_discovery, until
@@ -19,15 +19,18 @@ __all__ = ["Pair", "SecureMesh", "Workload", "prepared", "serves", "workloads"]
 class Workload:
     """Where an agent lives: its directory, which stands for the root of its pod's file system."""
 
-    def __init__(self, mesh: SecureMesh, name: str, *, ip: str, namespace: str = "default") -> None:
+    def __init__(
+        self, mesh: SecureMesh, name: str, *, ip: str, namespace: str = "default", account: str = "", app: str = ""
+    ) -> None:
         self.name = name
         self.ip = ip
         self.namespace = namespace
+        self.account = account or name
         self.directory = mesh.directory / name
         self._mesh = mesh
         for place in ("etc/istio/pod", "var/run/secrets/istio", "var/run/secrets/tokens"):
             (self.directory / place).mkdir(parents=True)
-        (self.directory / "etc/istio/pod/labels").write_text(f'app="{name}"\n', encoding="utf-8")
+        (self.directory / "etc/istio/pod/labels").write_text(f'app="{app or name}"\n', encoding="utf-8")
 
     def trust(self, root: bytes) -> None:
         """Mount a root certificate."""
@@ -35,22 +38,29 @@ class Workload:
 
     def mount_token(self, *, age: timedelta = timedelta(0), lifetime: timedelta = timedelta(hours=1)) -> None:
         """Mount a token that was issued some time ago."""
-        token = self._mesh.token(self.name, namespace=self.namespace, age=age, lifetime=lifetime)
+        token = self._mesh.token(self.account, namespace=self.namespace, age=age, lifetime=lifetime)
         self._mesh.issuer.write_token(self.directory / "var/run/secrets/tokens/istio-token", token)
 
     @asynccontextmanager
-    async def running(self, discovery: LiveDiscovery, env: Mapping[str, str] | None = None) -> AsyncIterator[LiveAgent]:
+    async def running(
+        self,
+        discovery: LiveDiscovery,
+        env: Mapping[str, str] | None = None,
+        *,
+        config: Mapping[str, Any] | None = None,
+        args: tuple[str, ...] = (),
+    ) -> AsyncIterator[LiveAgent]:
         """Its agent and Envoy."""
         environ = {
             "INSTANCE_IP": self.ip,
             "POD_NAME": f"{self.name}-0",
             "POD_NAMESPACE": self.namespace,
-            "SERVICE_ACCOUNT": self.name,
+            "SERVICE_ACCOUNT": self.account,
             **(env or {}),
         }
-        config = {"controlPlaneAuthPolicy": "MUTUAL_TLS"}
+        proxy = {"controlPlaneAuthPolicy": "MUTUAL_TLS", **(config or {})}
         address = f"localhost:{discovery.secure}"
-        async with live_agent(self.directory, address, config=config, env=environ) as agent:
+        async with live_agent(self.directory, address, config=proxy, env=environ, args=args) as agent:
             yield agent
 
 
@@ -80,9 +90,9 @@ class SecureMesh:
         """The root certificate; there is one once the control plane has run."""
         return (self.directory / "ca/root-cert.pem").read_bytes()
 
-    def workload(self, name: str, *, ip: str) -> Workload:
-        """A workload with the right root and a good token."""
-        place = Workload(self, name, ip=ip)
+    def workload(self, name: str, *, ip: str, account: str = "", app: str = "") -> Workload:
+        """A workload with the right root and a good token; account and label ``app`` are its name unless given."""
+        place = Workload(self, name, ip=ip, account=account, app=app)
         place.trust(self.root)
         place.mount_token()
         return place

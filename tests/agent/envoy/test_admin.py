@@ -28,6 +28,15 @@ async def test_draining_is_a_post(query: tuple[str, ...], *, inbound_only: bool,
     assert tuple(name for name, _ in handler.asked[0].query) == query
 
 
+@pytest.mark.parametrize(("inbound_only", "query"), [(True, (("inboundonly", ""),)), (False, ())])
+async def test_closing_is_a_drain_without_grace(query: tuple[tuple[str, str], ...], *, inbound_only: bool) -> None:
+    """It takes effect at once."""
+    handler = ScriptedAdmin(drain_listeners=Response(body=b"OK\n"))
+    async with serving(handler) as target:
+        await EnvoyAdmin(target).close_listeners(inbound_only=inbound_only, timeout_s=5)
+    assert (handler.asked[0].method, handler.asked[0].query) == ("POST", query)
+
+
 async def test_another_status_is_an_error() -> None:
     """It names the request and the status."""
     async with serving(ScriptedAdmin()) as target:

@@ -47,12 +47,12 @@ async def _running(
             task.cancel()
 
 
-async def test_a_signal_drains_waits_and_kills() -> None:
+async def test_a_signal_drains_closes_and_kills() -> None:
     """In this order, and the end is one that we asked for."""
     async with _running() as run:
         run.supervisor.request_end(Reason.SIGNAL)
         await run.over.wait()
-        assert run.drains == ["inboundonly&graceful"]
+        assert run.drains == ["inboundonly&graceful", "inboundonly"]
         assert run.supervisor.exit is not None
         assert (run.supervisor.exit.signal, run.supervisor.exit.asked) == (signal.SIGKILL, True)
 
@@ -114,7 +114,7 @@ async def test_a_drain_to_zero_ends(stats: Response, monkeypatch: pytest.MonkeyP
     async with _running(policy=DrainPolicy(until_zero_connections=True, minimum_s=0.001), stats=stats) as run:
         run.supervisor.request_end(Reason.SIGNAL)
         await run.over.wait()
-        assert run.drains == ["inboundonly&graceful&skip_exit"]
+        assert run.drains == ["inboundonly&graceful&skip_exit", "inboundonly"]
 
 
 async def test_a_drain_to_zero_waits_for_connections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +137,7 @@ async def test_a_drain_to_zero_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     async with _running(policy=policy, stats=busy) as run:
         run.supervisor.request_end(Reason.SIGNAL)
         await run.over.wait()
-        assert run.drains == ["inboundonly&graceful&skip_exit"]
+        assert run.drains == ["inboundonly&graceful&skip_exit", "inboundonly"]
 
 
 async def test_a_hurried_end_does_not_wait() -> None:
