@@ -3,6 +3,7 @@
 KubeError
 ├── AccessError           the kubeconfig or the service account's files cannot be used: the user's to mend
 ├── UnreachableError      no answer: refused, cut off, timed out, TLS
+├── BadAnswerError        an answer that is none of the API
 └── ApiError              an answer with a status that is no success
     ├── InvalidError          400 and 422: the request or the object is wrong
     ├── UnauthorizedError     401: who we are was not accepted
@@ -24,6 +25,7 @@ __all__ = [
     "AccessError",
     "AlreadyExistsError",
     "ApiError",
+    "BadAnswerError",
     "ConflictError",
     "ForbiddenError",
     "GoneError",
@@ -49,6 +51,10 @@ class AccessError(KubeError):
 
 class UnreachableError(KubeError):
     """No answer, or one that broke off. Whether a write took effect is not known."""
+
+
+class BadAnswerError(KubeError):
+    """What came is not what the API defines: a proxy's page, an event of an unknown type."""
 
 
 class ApiError(KubeError):
