@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import msgspec
 
 from agent.sds.errors import SecretError, SigningError
-from agent.sds.issuance import Issued, Schedule
+from agent.sds.issuance import Issued, Moment, Schedule
 from agent.sds.names import SecretSource, Workload, WorkloadRoots
 from agent.sds.output import CHAIN_FILE, KEY_FILE, ROOT_FILE, CertificateOutput
 from agent.sds.resources import KeyCertificate, Roots
@@ -97,7 +97,7 @@ class WorkloadCertificate:
         self._clock = clock
         self._sleep = sleep
         self._chance = chance
-        self._schedule = Schedule(now=clock.now(), grace_ratio=options.grace_ratio, jitter=options.jitter)
+        self._schedule = Schedule(now=Moment.of(clock), grace_ratio=options.grace_ratio, jitter=options.jitter)
         self._issued: Issued | None = None
         self._roots = b""
         self._merging = asyncio.Lock()  # of roots: an older bundle must not replace a newer one
@@ -140,7 +140,7 @@ class WorkloadCertificate:
             changed = self._issued is not None and await self._take_roots(self._issued.root)
         if changed:
             self._announce(WorkloadRoots())
-            self._schedule.hasten(self._clock.now())
+            self._schedule.hasten(Moment.of(self._clock))
             self._hurry.set()
 
     async def run(self) -> None:
@@ -150,7 +150,7 @@ class WorkloadCertificate:
             try:
                 await self._install(await self._issue())
             except (SigningError, CertsError) as error:
-                delay_s = self._schedule.on_failed(self._clock.now(), spread=self._spread())
+                delay_s = self._schedule.on_failed(Moment.of(self._clock), spread=self._spread())
                 log.warning(
                     "no certificate from the CA; trying again",
                     reason=str(error),
@@ -169,7 +169,7 @@ class WorkloadCertificate:
         return self._issued
 
     async def _until_due(self) -> None:
-        while (left_s := (self._schedule.due - self._clock.now()).total_seconds()) > 0:
+        while (left_s := self._schedule.left_s(Moment.of(self._clock))) > 0:
             await first_of(self._pause(min(left_s, _LONGEST_WAIT_S)), self._hurried())
         self._hurry.clear()
 
@@ -194,7 +194,7 @@ class WorkloadCertificate:
         async with self._merging:
             roots_changed = await self._take_roots(issued.root)
             self._issued = issued
-        self._schedule.on_issued(issued, spread=self._spread())
+        self._schedule.on_issued(issued, Moment.of(self._clock), spread=self._spread())
         log.info(
             "workload certificate issued",
             valid_until=issued.expiry.isoformat(),

@@ -20,21 +20,21 @@ _Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
 class FakeSigner:
-    """Signs in process; ``failing`` makes it refuse, ``lifetime`` and ``ca`` may be changed at any time."""
+    """Signs in process; ``failing`` makes it refuse, ``lifetime``, ``ca`` and ``clock`` may be changed at any time."""
 
     def __init__(self, ca: MeshCa, clock: Clock, *, lifetime: timedelta = timedelta(hours=24)) -> None:
         self.ca = ca
         self.lifetime = lifetime
         self.failing = ""
         self.calls = 0
-        self._clock = clock
+        self.clock = clock
 
     async def sign(self, csr: bytes, *, ttl_s: int) -> Sequence[str]:
         """Sign, or fail as told."""
         self.calls += 1
         if self.failing:
             raise SigningError(self.failing)
-        return self.ca.sign(csr, now=self._clock.now(), lifetime=min(self.lifetime, timedelta(seconds=ttl_s)))
+        return self.ca.sign(csr, now=self.clock.now(), lifetime=min(self.lifetime, timedelta(seconds=ttl_s)))
 
 
 class FakeCaServer:

@@ -9,7 +9,7 @@ __all__ = ["FakeClock"]
 
 
 class FakeClock:
-    """Wall clock and monotonic clock at once; they move together, and only when told."""
+    """Wall clock and monotonic clock at once; they move together and only when told; the wall's can be set."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start
@@ -24,6 +24,10 @@ class FakeClock:
     def now(self) -> datetime:
         """The wall clock."""
         return self._start + timedelta(seconds=self._passed_s)
+
+    def set_wall(self, by: timedelta) -> None:
+        """Set the wall clock, as people and time servers do; no time passes."""
+        self._start += by
 
     def advance(self, seconds: float) -> None:
         """Let time pass and wake whose time has come."""

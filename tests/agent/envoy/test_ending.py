@@ -36,7 +36,7 @@ _ZERO = DrainPolicy(until_zero_connections=True, minimum_s=3, maximum_s=8)
     ],
 )
 def test_the_way_to_the_end(reason: Reason, policy: DrainPolicy, steps: tuple[Step, ...], *, drained: bool) -> None:
-    """A signal drains, and closes what listens before the last of the wait; a drain before, or quit, waits for nothing."""
+    """A signal drains, and closes what listens before the last of the wait; after a drain, or for quit, no wait."""
     assert plan_ending(reason, policy, drained=drained) == steps
 
 

@@ -143,6 +143,24 @@ async def test_expired_certificate_is_not_served() -> None:
         await asking
 
 
+async def test_a_clock_that_is_wrong_for_a_while() -> None:
+    """Years ahead, the CA's answers are expired ones, which the error says; set back, the old one serves, then a new."""
+    async with running() as bench:
+        old = await bench.certificate.pair()
+        bench.signer.clock = FakeClock()
+        bench.clock.set_wall(timedelta(days=3650))
+        asking = asyncio.ensure_future(bench.certificate.pair())
+        bench.clock.advance(600)
+        with pytest.raises(SecretError, match="compare the clocks of this machine and of the CA"):
+            await asking
+        calls = bench.signer.calls
+        bench.clock.set_wall(-timedelta(days=3650))
+        assert await bench.certificate.pair() is old
+        await bench.pass_until_call(calls + 1)
+        assert bench.clock.monotonic() <= 661
+        assert await bench.certificate.pair() is not old
+
+
 async def test_ca_down_then_up() -> None:
     """At the start the CA is away: waiters are told, and the next attempt gives everybody the certificate."""
     async with running() as bench:
