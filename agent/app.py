@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -26,6 +27,7 @@ from agent.envoy.args import compliance_environment, split_log_level
 from agent.envoy.ending import DrainPolicy, Reason
 from agent.envoy.supervisor import EnvoySupervisor
 from agent.grpc_bootstrap import grpc_bootstrap_file
+from agent.health_checks import build_health_checker, farewell
 from agent.host import list_interfaces, resolve_udp, socket_answers
 from agent.identity import build_identity
 from agent.launch import Host, Launch, Paths, plan_launch
@@ -111,8 +113,9 @@ async def run_agent(settings: Settings, *, clock: Clock) -> None:
     _tell_plan(settings, launch)
     over = asyncio.Event()
     envoy = NoEnvoy(over=over) if settings.env.disable_envoy else _supervisor(settings, launch, over=over)
-    services = _services(settings, host, launch, envoy, clock=clock, started_at=started_at)
-    with _bootstrap_file(settings, launch), grpc_bootstrap_file(settings, launch), _signals(envoy):
+    services, relay = _services(settings, host, launch, envoy, clock=clock, started_at=started_at)
+    leave = partial(farewell, launch, relay.report_health)
+    with _bootstrap_file(settings, launch), grpc_bootstrap_file(settings, launch), _signals(envoy, leave):
         await run_all(services, until=over)
 
 
@@ -217,8 +220,8 @@ def _admin(settings: Settings, launch: Launch) -> EnvoyAdmin:
 
 def _services(
     settings: Settings, host: Host, launch: Launch, envoy: EnvoyLife, *, clock: Clock, started_at: float
-) -> Sequence[Service]:
-    """All parts in the order of their start."""
+) -> tuple[Sequence[Service], XdsProxy]:
+    """All parts in the order of their start; and the one among them that speaks for the workload."""
     registry = Registry()
     registry.register(ProcessMetrics("istio_agent_process"))
     worker = X509Process()
@@ -242,6 +245,8 @@ def _services(
     sds = [] if settings.env.disable_envoy else [identity.server]
     names = [dns.server] if dns else []
     services: list[Service] = [*names, worker, identity.secrets, *sds, relay, envoy]
+    checker = build_health_checker(settings, launch, envoy, relay.report_health, clock=clock)
+    services += [checker] if checker is not None else []
     if settings.config.status_port:
         status = build_status_server(
             settings,
@@ -252,7 +257,7 @@ def _services(
             gates=(Gate("dns", lambda: dns.intercept.objection),) if dns else (),
         )
         services.insert(0, _OptionalService(status))
-    return services
+    return services, relay
 
 
 def _dns_proxy(settings: Settings, launch: Launch, *, clock: Clock, registry: Registry) -> DnsProxy | None:
@@ -290,8 +295,11 @@ def _bootstrap_file(settings: Settings, launch: Launch) -> Iterator[None]:
 
 
 @contextmanager
-def _signals(envoy: EnvoyLife) -> Iterator[None]:
-    """SIGTERM and SIGINT begin the ending; a second one ends Envoy at once. The agent never dies before its Envoy."""
+def _signals(envoy: EnvoyLife, leave: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT begin the ending; a second one ends Envoy at once. The agent never dies before its Envoy.
+
+    ``leave`` says to others that it begins.
+    """
     loop = asyncio.get_running_loop()
 
     def on_signal(number: signal.Signals) -> None:
@@ -300,6 +308,7 @@ def _signals(envoy: EnvoyLife) -> Iterator[None]:
             envoy.kill()
         else:
             _LOG.info("signal received", signal=number.name)
+            leave()
             envoy.request_end(Reason.SIGNAL)
 
     numbers = (signal.SIGTERM, signal.SIGINT)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from agent.status.grpc_health import HealthCall, HealthError
+from agent.status.grpc_ask import ask_grpc
+from agent.status.grpc_health import HealthError
 from agent.status.probe_connection import connect
 from agent.status.probe_http import HttpProber, ProbeFailedError, Target, choose_host, forwarded_headers
 from agent.status.probers import GrpcProbe, HttpProbe, Probe, TcpProbe
@@ -13,8 +14,6 @@ from discovery.runtime.http import Request, Response
 from discovery.runtime.logs import get_logger
 
 __all__ = ["AppProbes"]
-
-_CHUNK = 16 * 1024
 
 log = get_logger("probes")
 
@@ -61,7 +60,7 @@ class AppProbes:
                 _, writer = await connect(self._host, probe.port)
                 writer.close()
             case GrpcProbe():
-                await self._ask_grpc(probe)
+                await ask_grpc(self._host, probe.port, probe.service)
         return Response()
 
     async def _ask_http(self, probe: HttpProbe, request: Request) -> Response:
@@ -69,21 +68,6 @@ class AppProbes:
         target = Target(tls=probe.tls, host=self._host, port=probe.port, path=probe.path, authority=authority)
         found = await self._prober.ask(target, forwarded_headers(request))
         return Response(status=found.status, body=found.body, content_type=found.content_type or "text/plain")
-
-    async def _ask_grpc(self, probe: GrpcProbe) -> None:
-        reader, writer = await connect(self._host, probe.port)
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        call = HealthCall(authority=f"{host}:{probe.port}", service=probe.service)
-        try:
-            writer.write(call.opening)
-            while not call.done:
-                await writer.drain()
-                data = await reader.read(_CHUNK)
-                if not data:
-                    raise call.end()
-                writer.write(call.receive(data))
-        finally:
-            writer.close()
 
 
 def _refusal(status: int, text: str) -> Response:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-import grpc
-import grpc.aio
 
 from agent.status.app_probes import AppProbes
 from agent.status.probe_http import HttpProber
 from agent.status.probers import GrpcProbe, HttpProbe, Probe, TcpProbe
 from discovery.runtime.http import Request, Response
-from discovery.wire.protowire import fields, uint_field
+from tests.kit.grpc_health_server import health_server
 from tests.kit.tcp_server import scripted_server
 
 PATH = "/app-health/web/readyz"
@@ -62,29 +57,6 @@ async def test_tcp() -> None:
         assert (await ask(TcpProbe(port=server.port, timeout_s=5))).status == 200
         assert (await ask(TcpProbe(port=server.port))).status == 200
     assert (await ask(TcpProbe(port=1, timeout_s=5))).status == 500
-
-
-@asynccontextmanager
-async def health_server(**statuses: int) -> AsyncIterator[int]:
-    """The health service on a real gRPC server; the port."""
-
-    async def check(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        service = next((str(value, "utf-8") for _, value in fields(request) if isinstance(value, memoryview)), "")
-        if service not in statuses:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
-        return uint_field(1, statuses[service])
-
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-    handler = grpc.method_handlers_generic_handler(
-        "grpc.health.v1.Health", {"Check": grpc.unary_unary_rpc_method_handler(check)}
-    )
-    server.add_generic_rpc_handlers((handler,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    try:
-        yield port
-    finally:
-        await server.stop(0)
 
 
 async def test_grpc() -> None:

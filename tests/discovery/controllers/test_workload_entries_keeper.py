@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -68,6 +68,18 @@ class World:
         return keeper
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        return self.entry.meta.labels if self.entry is not None else {}
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return self.entry.meta.annotations if self.entry is not None else {}
+
+    @property
+    def healthy(self) -> bool | None:
+        return is_healthy(self.entry) if self.entry is not None else None
+
+    @property
     def entry(self) -> Object | None:
         return self.store.objects.get(KEY)
 
@@ -94,15 +106,14 @@ async def test_health_is_told_at_once_and_a_machine_that_leaves_goes_after_the_g
     world, who = World(workload_group()), registrant(probed=True)
     async with serving(world.keeper):
         await world.keeper.connect(who)
-        assert world.entry is not None
-        assert not is_healthy(world.entry)
+        assert world.healthy is False
         for failure in (None, "refused", None):
             world.keeper.report_health(who, failure)
-            await eventually(lambda f=failure: world.entry is not None and is_healthy(world.entry) is (f is None))
+            await eventually(lambda f=failure: world.healthy is (f is None))
         world.keeper.disconnect(who)
         await eventually(lambda: world.entry is not None and "istio.io/disconnectedAt" in world.entry.meta.annotations)
         world.clock.advance(9.9)
-        assert world.entry is not None
+        assert world.annotations
         world.clock.advance(0.2)
         await eventually(lambda: world.entry is None)
 
@@ -148,9 +159,10 @@ async def test_an_entry_follows_its_group_and_comes_back_when_it_is_deleted() ->
         await world.keeper.connect(registrant())
         group = workload_group({"template": {"labels": {"app": "new"}}})
         world.store.apply([ObjectChange(group.key, group)])
-        await eventually(lambda: world.entry is not None and world.entry.meta.labels.get("app") == "new")
+        await eventually(lambda: world.labels.get("app") == "new")
         world.store.apply([ObjectChange(KEY, None)])
-        await eventually(lambda: world.entry is not None)
+        assert world.labels == {}
+        await eventually(lambda: world.labels.get("app") == "new")
 
 
 async def test_a_machine_of_no_group_is_refused_and_leaves_no_trace() -> None:

@@ -1,0 +1,1 @@
+"""Whether the application on a virtual machine can serve: probed by the agent, told to the control plane."""
