@@ -10,7 +10,7 @@ from discovery.schema.findings import Finding, Severity
 from discovery.schema.meta import Object, ObjectKey
 from discovery.sources.documents import FileContent, read_documents
 from discovery.sources.scan import Known, scan
-from discovery.validation.objects import validate
+from discovery.validation.loading import untranslated
 
 __all__ = ["findings_in", "objects_in", "read_files"]
 
@@ -46,8 +46,8 @@ def findings_in(files: Iterable[FileContent]) -> list[Finding]:
     contents = list(files)
     found = [finding for file in contents for finding in file.findings]
     found += [finding for file in contents for document in file.documents for finding in document.findings]
-    found += [finding for obj in objects_in(contents) for finding in validate(obj)]
     found += _twice(objects_in(contents))
+    found += untranslated(obj.key for obj in objects_in(contents))
     return sorted(found, key=lambda finding: (finding.origin.path, finding.origin.line))
 
 

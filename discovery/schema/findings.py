@@ -13,10 +13,11 @@ __all__ = ["Finding", "Severity", "has_errors"]
 
 
 class Severity(StrEnum):
-    """ERROR: the object is not used. WARNING: it is, but perhaps not as meant."""
+    """ERROR: the object is not used. WARNING: it is, but perhaps not as meant. INFO: good to know."""
 
     ERROR = "error"
     WARNING = "warning"
+    INFO = "info"
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -117,7 +117,7 @@ class DirectorySource:
         before = set(self._findings)
         for finding in findings:
             if finding not in before:
-                told = self._log.warning if finding.severity is Severity.ERROR else self._log.info
+                told = self._log.info if finding.severity is Severity.INFO else self._log.warning
                 told("configuration problem", finding=str(finding))
         self._findings = findings
 

@@ -15,6 +15,7 @@ from discovery.schema.findings import Finding
 from discovery.schema.meta import Object, ObjectKey, Origin
 from discovery.sources.documents import FileContent
 from discovery.store.state import ObjectChange
+from discovery.validation.loading import untranslated
 
 __all__ = ["DirectoryState"]
 
@@ -108,6 +109,7 @@ class DirectoryState:
             chosen = self._serving[key]
             others = (self._files[path].objects.get(key) for path in self._holders[key])
             found.extend(_duplicate(other, chosen.origin) for other in others if other and other is not chosen)
+        found.extend(untranslated(self._serving))
         return tuple(sorted(found, key=lambda finding: (finding.origin.path, finding.origin.line)))
 
 

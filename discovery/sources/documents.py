@@ -11,6 +11,7 @@ from discovery.schema.decode import decode
 from discovery.schema.findings import Finding, has_errors
 from discovery.schema.meta import Object, ObjectKey, Origin
 from discovery.schema.yaml_text import Piece, YamlError, parse_yaml, split_documents
+from discovery.validation.loading import accepted
 
 __all__ = ["MAX_FILE_BYTES", "Document", "FileContent", "read_documents", "unreadable_file"]
 
@@ -26,7 +27,7 @@ class Document(msgspec.Struct, frozen=True):
     line: int  # at which its text begins
     objects: tuple[Object, ...] = ()
     findings: tuple[Finding, ...] = ()
-    broken: tuple[ObjectKey, ...] = ()  # objects that it names but that could not be read
+    broken: tuple[ObjectKey, ...] = ()  # objects that it names but that cannot be read, or break a rule
     unreadable: bool = False  # it is no YAML, so it may be about any object
 
 
@@ -81,7 +82,7 @@ def _decode_document(path: str, piece: Piece, digest: bytes = b"") -> Document:
         where = Origin(_SOURCE, path, piece.line + error.line - 1)
         finding = Finding("", "", f"no valid YAML: {error.problem}", "the last good version is kept", origin=where)
         return Document(digest, piece.line, findings=(finding,), unreadable=True)
-    result = decode(value, origin=origin)
+    result = accepted(decode(value, origin=origin))
     unnamed = has_errors(result.findings) and not result.objects and not result.broken
     return Document(digest, piece.line, result.objects, result.findings, result.broken, unreadable=unnamed)
 

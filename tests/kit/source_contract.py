@@ -25,7 +25,7 @@ def virtual_service(name: str, *hosts: str) -> dict[str, Any]:
         "apiVersion": "networking.istio.io/v1",
         "kind": "VirtualService",
         "metadata": {"name": name, "namespace": "shop"},
-        "spec": {"hosts": list(hosts)},
+        "spec": {"hosts": list(hosts), "tcp": [{"route": [{"destination": {"host": "backend"}}]}]},
     }
 
 
