@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
 
@@ -146,7 +147,7 @@ class ZoneAwareLoadBalancerSetting(Message, frozen=True, kw_only=True):
     enabled: bool | None = None
     failover: tuple[Failover, ...] = ()
     failover_priority: tuple[str, ...] = ()
-    min_cluster_size: UInt64 | None = None
+    min_cluster_size: Annotated[int, msgspec.Meta(ge=1, le=2**32 - 1)] | None = None
 
 
 class WarmupConfiguration(Message, frozen=True, kw_only=True):
@@ -155,8 +156,8 @@ class WarmupConfiguration(Message, frozen=True, kw_only=True):
     required = ("duration",)
 
     duration: timedelta | None = None
-    minimum_percent: float | None = None
-    aggression: float | None = None
+    minimum_percent: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
+    aggression: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 class LoadBalancerSettings(Message, frozen=True, kw_only=True):
@@ -239,7 +240,7 @@ class OutlierDetection(Message, frozen=True, kw_only=True):
     base_ejection_time: timedelta | None = None
     max_ejection_percent: int = 0
     min_health_percent: int = 0
-    outlier_detection_http_error_codes: tuple[UInt32, ...] = ()
+    outlier_detection_http_error_codes: tuple[Annotated[int, msgspec.Meta(ge=100, le=599)], ...] = ()
 
 
 class ClientTLSMode(ProtoEnum):

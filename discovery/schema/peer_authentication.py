@@ -6,6 +6,9 @@ Spec: https://istio.io/latest/docs/reference/config/security/peer_authentication
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
 
 from discovery.schema.message import Message, ProtoEnum
 from discovery.schema.selector import PolicySelector
@@ -33,4 +36,4 @@ class PeerAuthentication(Message, frozen=True, kw_only=True):
 
     selector: PolicySelector | None = None
     mtls: MutualTLS | None = None
-    port_level_mtls: Mapping[int, MutualTLS] = {}
+    port_level_mtls: Annotated[Mapping[int, MutualTLS], msgspec.Meta(min_length=1)] = {}

@@ -17,7 +17,7 @@ _LabelValue = Annotated[str, msgspec.Meta(max_length=63)]
 class WorkloadSelector(Message, frozen=True, kw_only=True):
     """Workloads that carry all of the labels, as networking kinds write it."""
 
-    labels: Mapping[str, _LabelValue] = {}
+    labels: Annotated[Mapping[str, _LabelValue], msgspec.Meta(max_length=256)] = {}
 
     @property
     def wanted(self) -> Mapping[str, str]:
@@ -28,7 +28,7 @@ class WorkloadSelector(Message, frozen=True, kw_only=True):
 class PolicySelector(Message, frozen=True, kw_only=True):
     """Workloads that carry all of the labels, as policy kinds and DestinationRule write it."""
 
-    match_labels: Mapping[str, _LabelValue] = {}
+    match_labels: Annotated[Mapping[str, _LabelValue], msgspec.Meta(max_length=4096)] = {}
 
     @property
     def wanted(self) -> Mapping[str, str]:

@@ -5,9 +5,16 @@ Spec: https://istio.io/latest/docs/reference/config/networking/gateway/#ServerTL
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from discovery.schema.message import Message, ProtoEnum
 
 __all__ = ["ServerTLSMode", "ServerTLSSettings", "TLSCertificate", "TLSProtocol"]
+
+
+_ONE_OR_TWO = msgspec.Meta(min_length=1, max_length=2)  # of each kind of key, as RSA and ECDSA
 
 
 class ServerTLSMode(ProtoEnum):
@@ -49,9 +56,9 @@ class ServerTLSSettings(Message, frozen=True, kw_only=True):
     ca_certificates: str = ""
     ca_crl: str = ""
     credential_name: str = ""
-    credential_names: tuple[str, ...] = ()
+    credential_names: Annotated[tuple[str, ...], _ONE_OR_TWO] = ()
     ca_cert_credential_name: str = ""
-    tls_certificates: tuple[TLSCertificate, ...] = ()
+    tls_certificates: Annotated[tuple[TLSCertificate, ...], _ONE_OR_TWO] = ()
     subject_alt_names: tuple[str, ...] = ()
     verify_certificate_spki: tuple[str, ...] = ()
     verify_certificate_hash: tuple[str, ...] = ()

@@ -5,11 +5,19 @@ Spec: https://istio.io/latest/docs/reference/config/networking/service-entry/
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import msgspec
+
 from discovery.schema.message import Message, ProtoEnum, UInt32
 from discovery.schema.selector import WorkloadSelector
 from discovery.schema.workload_entry import WorkloadEntry
 
 __all__ = ["Location", "Resolution", "ServiceEntry", "ServicePort"]
+
+
+_Name = Annotated[str, msgspec.Meta(max_length=256)]
+_Address = Annotated[str, msgspec.Meta(max_length=64)]
 
 
 class Location(ProtoEnum):
@@ -35,8 +43,8 @@ class ServicePort(Message, frozen=True, kw_only=True):
     required = ("number", "name")
 
     number: UInt32 = 0
-    protocol: str = ""
-    name: str = ""
+    protocol: _Name = ""
+    name: _Name = ""
     target_port: UInt32 = 0
 
 
@@ -45,12 +53,12 @@ class ServiceEntry(Message, frozen=True, kw_only=True):
 
     required = ("hosts",)
 
-    hosts: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    ports: tuple[ServicePort, ...] = ()
+    hosts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=256)] = ()
+    addresses: Annotated[tuple[_Address, ...], msgspec.Meta(max_length=256)] = ()
+    ports: Annotated[tuple[ServicePort, ...], msgspec.Meta(max_length=256)] = ()
     location: Location = Location.MESH_EXTERNAL
     resolution: Resolution = Resolution.NONE
-    endpoints: tuple[WorkloadEntry, ...] = ()
+    endpoints: Annotated[tuple[WorkloadEntry, ...], msgspec.Meta(max_length=4096)] = ()
     workload_selector: WorkloadSelector | None = None
     export_to: tuple[str, ...] = ()
     subject_alt_names: tuple[str, ...] = ()

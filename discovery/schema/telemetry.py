@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Annotated
+
+import msgspec
 
 from discovery.schema.message import Message, NonEmpty, ProtoEnum
 from discovery.schema.selector import PolicySelector, PolicyTargetReference, PolicyTargetReferences
@@ -183,7 +186,7 @@ class Tracing(Message, frozen=True, kw_only=True):
 
     match: TracingSelector | None = None
     providers: tuple[ProviderRef, ...] = ()
-    random_sampling_percentage: float | None = None
+    random_sampling_percentage: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
     disable_span_reporting: bool | None = None
     custom_tags: Mapping[str, CustomTag] = {}
     use_request_id_for_trace_sampling: bool | None = None

@@ -6,7 +6,9 @@ Spec: https://istio.io/latest/docs/reference/config/networking/workload-entry/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from discovery.schema.message import Message, UInt32
 
@@ -18,13 +20,16 @@ HEALTH_CHECKED: Final = "proxy.istio.io/health-checks-enabled"
 """Annotation, ``true`` on entries whose agent probes the application; they are unhealthy until it says otherwise."""
 
 
+_Place = Annotated[str, msgspec.Meta(max_length=2048)]
+
+
 class WorkloadEntry(Message, frozen=True, kw_only=True):
     """A workload at an address: an IP, a host name, or ``unix:///path``."""
 
-    address: str = ""
-    ports: Mapping[str, UInt32] = {}
-    labels: Mapping[str, str] = {}
-    network: str = ""
-    locality: str = ""
+    address: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    ports: Annotated[Mapping[str, UInt32], msgspec.Meta(max_length=128)] = {}
+    labels: Annotated[Mapping[str, str], msgspec.Meta(max_length=256)] = {}
+    network: _Place = ""
+    locality: _Place = ""
     weight: UInt32 = 0
-    service_account: str = ""
+    service_account: Annotated[str, msgspec.Meta(max_length=253)] = ""

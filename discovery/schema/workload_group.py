@@ -6,9 +6,11 @@ Spec: https://istio.io/latest/docs/reference/config/networking/workload-group/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from discovery.schema.message import Message, UInt32
+import msgspec
+
+from discovery.schema.message import Message, NonEmpty, UInt32
 from discovery.schema.workload_entry import WorkloadEntry
 
 __all__ = [
@@ -23,10 +25,13 @@ __all__ = [
 ]
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+
+
 class HttpHeader(Message, frozen=True, kw_only=True):
     """A header of the probe's request."""
 
-    name: str = ""
+    name: Annotated[str, msgspec.Meta(pattern="^[-_A-Za-z0-9]+$")] = ""
     value: str = ""
 
 
@@ -56,7 +61,7 @@ class ExecProbe(Message, frozen=True, kw_only=True):
 
     required = ("command",)
 
-    command: tuple[str, ...] = ()
+    command: tuple[NonEmpty, ...] = ()
 
 
 class GrpcProbe(Message, frozen=True, kw_only=True):
@@ -71,11 +76,11 @@ class ReadinessProbe(Message, frozen=True, kw_only=True):
 
     oneofs: ClassVar[tuple[tuple[str, ...], ...]] = (("http_get", "tcp_socket", "exec", "grpc"),)
 
-    initial_delay_seconds: int = 0
-    timeout_seconds: int = 0
-    period_seconds: int = 0
-    success_threshold: int = 0
-    failure_threshold: int = 0
+    initial_delay_seconds: _Count = 0
+    timeout_seconds: _Count = 0
+    period_seconds: _Count = 0
+    success_threshold: _Count = 0
+    failure_threshold: _Count = 0
     http_get: HttpProbe | None = None
     tcp_socket: TcpProbe | None = None
     exec: ExecProbe | None = None
@@ -85,8 +90,8 @@ class ReadinessProbe(Message, frozen=True, kw_only=True):
 class WorkloadMetadata(Message, frozen=True, kw_only=True):
     """Metadata for each workload of the group."""
 
-    labels: Mapping[str, str] = {}
-    annotations: Mapping[str, str] = {}
+    labels: Annotated[Mapping[str, str], msgspec.Meta(max_length=256)] = {}
+    annotations: Annotated[Mapping[str, str], msgspec.Meta(max_length=256)] = {}
 
 
 class WorkloadGroup(Message, frozen=True, kw_only=True):
