@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -18,6 +19,7 @@ import aiohttp
 import msgspec
 import yaml
 
+from tests.kit.kube_api.events import WatchStream
 from tests.kit.kube_api.objects import Json
 
 if TYPE_CHECKING:
@@ -136,7 +138,7 @@ class KubeApi:
         assert self._double is not None, "only the test double has this: mark the test `kube_double`"
         return self._double
 
-    async def call(
+    async def call(  # noqa: PLR0913 - a request has these parts
         self,
         method: str,
         path: str,
@@ -145,11 +147,12 @@ class KubeApi:
         query: Mapping[str, str] | None = None,
         token: str | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Answer:
         """Send one request and read the whole answer; as the administrator unless a token is given ("" for none)."""
         assert self._session is not None, "open the handle with `async with` first"
         token = self.admin_token if token is None else token
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {"Accept": accept} | ({"Authorization": f"Bearer {token}"} if token else {})
         data = body if isinstance(body, bytes) else msgspec.json.encode(body) if body is not None else None
         if data is not None:
             headers["Content-Type"] = content_type
@@ -167,6 +170,18 @@ class KubeApi:
         items: list[Json] = self._expect(f"list {kind} {namespace}", answer)["items"]
         return items
 
+    @asynccontextmanager
+    async def watch(
+        self, api_version: str, kind: str, namespace: str = "", *, accept: str = "application/json", **query: str
+    ) -> AsyncIterator[WatchStream]:
+        """A watch, open until the context ends; `query` such as `resourceVersion="12"`."""
+        assert self._session is not None, "open the handle with `async with` first"
+        path = await self.path(api_version, kind, namespace)
+        headers = {"Authorization": f"Bearer {self.admin_token}", "Accept": accept}
+        query["watch"] = "true"
+        async with self._session.get(self.url + path, params=query, headers=headers, read_bufsize=2**22) as response:
+            yield WatchStream(response)
+
     async def apply(self, *objects: Mapping[str, Any]) -> list[Json]:
         """Make the objects so by forced server-side apply, in order; what the server made of them.
 
@@ -182,6 +197,24 @@ class KubeApi:
             if item["kind"] == "CustomResourceDefinition":
                 await self._until_served(item)
         return applied
+
+    async def create(self, item: Mapping[str, Any], **query: str) -> Json:
+        """Make an object; what the server made of it.
+
+        Raises:
+            ApiCallError: it refuses, for example because there is one already.
+        """
+        path = await self.path(item["apiVersion"], item["kind"], item["metadata"].get("namespace", "default"))
+        return self._expect(f"create in {path}", await self.call("POST", path, dict(item), query=query))
+
+    async def replace(self, item: Mapping[str, Any], **query: str) -> Json:
+        """Put an object in the place of the one with its name; what the server made of it.
+
+        Raises:
+            ApiCallError: it refuses, for example because the resource version is stale.
+        """
+        path = await self._path_of(item)
+        return self._expect(f"replace {path}", await self.call("PUT", path, dict(item), query=query))
 
     async def set_status(self, item: Mapping[str, Any]) -> Json:
         """Replace the status of an object by the one given here."""
