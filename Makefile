@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo demo-once test check bench conformance goldens lock clean
+.PHONY: demo demo-once test test-kube check bench conformance goldens lock clean
 
 demo: $(READY) ## the bookinfo example on real Envoys, until Ctrl-C
 	@$(BIN)/python -m examples.demo
@@ -14,6 +14,10 @@ demo-once: $(READY) ## the same without waiting; exits 0 only if every claim was
 
 test: check ## check, then the whole suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-kube: $(READY) ## the tests marked kube against a real kube-apiserver: KUBEBUILDER_ASSETS, else built once with Go
+	@$(BIN)/python -m tests.kube.programs
+	@$(BIN)/python -m pytest --kube=real -m "kube and not kube_double"
 
 check: $(READY) ## format, lint, types, import layers
 	@$(BIN)/ruff format --check .

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import settings
 
 from tests.kit.conformance import Case, Score, conformance_property, tally_property
+from tests.kit.kube_api.fixture import kube_api
 from tests.kit.prerequisites import CHECKS, missing
+from tests.kube.fixture import REAL, REAL_ONLY, cluster, control_plane
+
+__all__ = ["cluster", "control_plane", "kube_api"]
 
 IN_CI = os.environ.get("CI", "").lower() == "true"  # noqa: TID251 - a setting of the test session
 
@@ -19,8 +23,14 @@ settings.load_profile("pilot-mesh")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--update-goldens`: rewrite expected files from what the code gives now."""
+    """`--update-goldens`: rewrite expected files from what the code gives now. `--kube`: which API server."""
     parser.addoption("--update-goldens", action="store_true", help="rewrite golden files; refused where CI=true")
+    parser.addoption(
+        "--kube",
+        choices=("double", REAL),
+        default="double",
+        help="API server of the tests: in-process, or kube-apiserver",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,7 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A missing prerequisite skips locally and fails in CI, where nobody would notice a skip."""
     for marker in CHECKS:
-        reason = missing(marker) if item.get_closest_marker(marker) else ""
+        needed = item.get_closest_marker(marker) and (marker != "kube" or item.config.getoption("--kube") == REAL)
+        reason = missing(marker) if needed else ""
         if reason and IN_CI:
             pytest.fail(f"{marker}: {reason}", pytrace=False)
         if reason:
@@ -55,8 +66,15 @@ def tally(request: pytest.FixtureRequest) -> Callable[[str, int, int], None]:
     return add
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the reports of conformance cases carry what they count for, to wherever they are added up."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the reports of conformance cases carry what they count for, to wherever they are added up.
+
+    Tests that need the real API server, and no double, are left to `make test-kube`.
+    """
+    if config.getoption("--kube") != REAL:
+        real_only = [item for item in items if REAL_ONLY & set(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=real_only)
+        items[:] = [item for item in items if not REAL_ONLY & set(getattr(item, "fixturenames", ()))]
     for item in items:
         for value in item.callspec.params.values() if isinstance(item, pytest.Function) and _has_spec(item) else ():
             if isinstance(value, Case):

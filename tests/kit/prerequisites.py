@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from tests.kube.programs import find_go, is_ready
+
 __all__ = ["CHECKS", "envoy_binary", "missing"]
 
 
@@ -33,9 +35,10 @@ def _no_envoy() -> str:
 
 @cache
 def _no_api_server() -> str:
-    assets = os.environ.get("KUBEBUILDER_ASSETS", "")  # noqa: TID251 - a setting of the test session, envtest's name
-    found = assets and (Path(assets) / "kube-apiserver").is_file()
-    return "" if found else "no API server: set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd"
+    environ = os.environ  # noqa: TID251 - a setting of the test session
+    if is_ready(environ) or find_go(environ):
+        return ""
+    return "no API server: install Go, or set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd"
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Applications for pods of the tests; each knows only what a container gives it."""
