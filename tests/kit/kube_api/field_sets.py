@@ -86,11 +86,26 @@ def decode_fields(tree: Mapping[str, Any], at: tuple[str, ...] = ()) -> Fields:
     return frozenset(members)
 
 
-def removed(item: Json, fields: Fields) -> Json:
-    """The object without some fields; changes the object given. Maps and lists that become empty go too."""
-    for path in sorted(fields, key=len, reverse=True):
-        _remove(item, path)
+def removed(item: Json, fields: Fields, kept: Fields) -> Json:
+    """The object without some fields; changes the object given. Maps and lists that become empty go too.
+
+    An item of a keyed list goes as a whole, unless some field in it is to be kept.
+    """
+    gone: set[tuple[str, ...]] = set()
+    for path in sorted(fields, key=len):
+        below = any(path[:length] in gone for length in range(1, len(path)))
+        holds = path[-1].startswith("k:") and any(other[: len(path)] == path for other in kept)
+        if not below and not holds and not _is_key(path):
+            _remove(item, path)
+            gone.add(path)
     return item
+
+
+def _is_key(path: tuple[str, ...]) -> bool:
+    """Whether the field identifies the item that it is in: it goes with the item only."""
+    if len(path) < 2 or not path[-2].startswith("k:"):
+        return False
+    return path[-1][2:] in msgspec.json.decode(path[-2][2:], type=dict[str, Any])
 
 
 def _remove(container: Any, path: tuple[str, ...]) -> None:

@@ -122,7 +122,7 @@ def applied(kind: Kind, live: Json | None, wanted: Json, options: WriteOptions, 
     others = [_minus(entry, frozenset(path for _, path in contested)) for entry in others]
     former = next((entry.fields for entry in entries if entry.identity == mine), frozenset())
     still_owned = frozenset(values).union(*(entry.fields for entry in others))
-    merged = removed(_merged(copied(base), copied(wanted), (), shape_of), former - still_owned)
+    merged = removed(_merged(copied(base), copied(wanted), (), shape_of), former - still_owned, still_owned)
     own = _Entry(
         manager=options.manager,
         operation="Apply",

@@ -16,12 +16,13 @@ from tests.kit.kube_api.objects import Json, drop, key_of, meta, with_meta
 from tests.kit.kube_api.ownership import record_update, unchanged
 from tests.kit.kube_api.state import NAMESPACES, Admission, Change, State, WriteOptions
 
-__all__ = ["Make", "Writer", "is_finished", "typed"]
+__all__ = ["Make", "Writer", "typed"]
 
 Make = Callable[[Json], Json]
 """From the present object to the wanted one."""
 
 _TRIES: Final = 5
+_OMITTED_EMPTY: Final = ("annotations", "finalizers", "labels", "ownerReferences")
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink")
 
 
@@ -126,10 +127,10 @@ class Writer:
             return old
         if options.dry_run:
             return with_meta(new, resourceVersion=meta(old)["resourceVersion"])
-        stored = self._state.store.put(kind.resource, new)
-        if is_finished(stored):
-            return self._state.store.remove(kind.resource, key_of(stored))
-        return stored
+        if _is_finished(new):  # the last state is not written, as in the real server
+            last = self._state.store.remove(kind.resource, key_of(new))
+            return with_meta(new, resourceVersion=meta(last)["resourceVersion"])
+        return self._state.store.put(kind.resource, new)
 
     def _prepared(self, kind: Kind, item: Json) -> Json:
         item = defaulted(kind.kind, item)
@@ -159,10 +160,11 @@ def typed(kind: Kind, item: Json) -> Json:
         if given and given != wanted and not same_group:
             shown = f"{item.get('apiVersion', '')}, Kind={item.get('kind', '')}"
             raise bad_request(f"the object provided is unrecognized: got {shown}, want {kind.api_version} {kind.kind}")
-    return {"kind": kind.kind, "apiVersion": kind.api_version, **drop(item, "kind", "apiVersion")}
+    empty = {field: None for field in _OMITTED_EMPTY if not meta(item).get(field)}
+    return {"kind": kind.kind, "apiVersion": kind.api_version, **drop(with_meta(item, **empty), "kind", "apiVersion")}
 
 
-def is_finished(item: Json) -> bool:
+def _is_finished(item: Json) -> bool:
     """Whether an object that is being deleted has nothing left to wait for."""
     metadata = meta(item)
     waits = metadata.get("finalizers") or ((item.get("spec") or {}).get("finalizers") and item["kind"] == "Namespace")
