@@ -17,9 +17,16 @@ import msgspec
 import benchmarks.engine
 import benchmarks.rendering  # noqa: F401 - registers its questions
 from benchmarks import inprocess
+from benchmarks.cluster import running_cluster
 from benchmarks.effective import measure_agent, measure_effect
 from benchmarks.mesh import Mesh, Shape
-from benchmarks.processes import FLOOR, PILOT_DISCOVERY, PILOT_DISCOVERY_SECURE, MeasuringError
+from benchmarks.processes import (
+    FLOOR,
+    PILOT_DISCOVERY,
+    PILOT_DISCOVERY_CLUSTER,
+    PILOT_DISCOVERY_SECURE,
+    MeasuringError,
+)
 from benchmarks.report import describe_machine, render_table, write_results
 from benchmarks.rows import Row, row
 from benchmarks.scenarios import Setup, measure
@@ -39,6 +46,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         default=PILOT_DISCOVERY,
         help="command line of the control plane; may name {python} {dir} {grpc} {http} {monitoring}. "
         "'floor' measures the bare gRPC server of benchmarks/floor.py",
+    )
+    parser.add_argument(
+        "--source", choices=("directory", "cluster"), default="directory", help="where the mesh is kept (directory)"
     )
     parser.add_argument("--mode", choices=("delta", "sotw"), default="delta")
     parser.add_argument("--shape", type=Shape, choices=list(Shape), default=Shape.KUBERNETES)
@@ -81,6 +91,19 @@ def flatness(smaller: Sequence[Row], larger: Sequence[Row]) -> list[Row]:
     ]
 
 
+async def _measure_in_clusters(setups: Sequence[Setup], scratch: Path) -> list[Row]:
+    """Each setup in an API server of its own."""
+    rows: list[Row] = []
+    for number, setup in enumerate(setups):
+        with running_cluster() as cluster:
+            inside = msgspec.structs.replace(setup, cluster=cluster, command=PILOT_DISCOVERY_CLUSTER)
+            _say(f"{inside.title()} {cluster.version}")
+            directory = scratch / f"cluster-{number}"
+            directory.mkdir(parents=True)
+            rows += await measure(inside, directory)
+    return rows
+
+
 async def _measure_all(setups: Sequence[Setup], scratch: Path) -> list[Row]:
     runs: list[list[Row]] = []
     for number, setup in enumerate(setups):
@@ -108,6 +131,8 @@ async def _measure_at_envoy(setup: Setup, scratch: Path, *, services: int) -> li
 
 async def _all(arguments: argparse.Namespace, scratch: Path) -> list[Row]:
     setups = _setups(arguments)
+    if arguments.source == "cluster":
+        return await _measure_in_clusters(setups, scratch)
     rows = await _measure_all(setups, scratch)
     if arguments.probe and arguments.server == PILOT_DISCOVERY:
         rows += await _measure_at_envoy(setups[0], scratch, services=arguments.probe)

@@ -1,5 +1,4 @@
-"""The mesh that is measured, as a directory of the YAML a cluster would hold, and the edits made to it.
-
+"""The mesh that is measured, as the YAML a cluster would hold, and the edits made to it; in a directory, as it is here:
 ``services/`` has one file per Service, ``endpoints/`` one per EndpointSlice, ``policies/`` one per pair of
 VirtualService and DestinationRule, so that an edit is one small file, as it is for a user.
 """
@@ -7,13 +6,14 @@ VirtualService and DestinationRule, so that an edit is one small file, as it is 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import msgspec
 
-__all__ = ["Mesh", "MeshDirectory", "Shape"]
+__all__ = ["Mesh", "MeshDirectory", "MeshEdits", "MeshService", "Shape"]
 
 _SERVICE_IPS = IPv4Address("10.96.0.1")
 _ENDPOINT_IPS = IPv4Address("10.16.0.1")
@@ -43,8 +43,8 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.services} services x {self.endpoints} endpoints"
 
 
-class _Service(msgspec.Struct, frozen=True, kw_only=True):
-    """One service: its number places its addresses."""
+class MeshService(msgspec.Struct, frozen=True, kw_only=True):
+    """One service of a mesh: its number places its addresses."""
 
     number: int
     namespace: str
@@ -55,14 +55,17 @@ class _Service(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
+        """Of the Service and what belongs to it."""
         return f"svc-{self.number:05}"
 
     @property
     def host(self) -> str:
+        """Fully qualified."""
         return f"{self.name}.{self.namespace}.svc.cluster.local"
 
     @property
     def vip(self) -> str:
+        """The virtual address."""
         return str(_SERVICE_IPS + self.number)
 
     def addresses(self, edition: int) -> list[str]:
@@ -74,11 +77,11 @@ class _Service(msgspec.Struct, frozen=True, kw_only=True):
         return addresses
 
 
-def _metadata(service: _Service, name: str, extra: str = "") -> str:
+def _metadata(service: MeshService, name: str, extra: str = "") -> str:
     return f"metadata:\n  name: {name}\n  namespace: {service.namespace}\n{extra}"
 
 
-def _kubernetes_service(service: _Service) -> str:
+def _kubernetes_service(service: MeshService) -> str:
     private = '  annotations: {networking.istio.io/exportTo: "."}\n' if not service.exported else ""
     return (
         "apiVersion: v1\nkind: Service\n"
@@ -88,7 +91,7 @@ def _kubernetes_service(service: _Service) -> str:
     )
 
 
-def _endpoint_slice(service: _Service, edition: int) -> str:
+def _endpoint_slice(service: MeshService, edition: int) -> str:
     labels = f"  labels: {{kubernetes.io/service-name: {service.name}}}\n"
     endpoints = "".join(
         f"- addresses: [{address}]\n  conditions: {{ready: true}}\n" for address in service.addresses(edition)
@@ -101,7 +104,7 @@ def _endpoint_slice(service: _Service, edition: int) -> str:
     )
 
 
-def _service_entry(service: _Service, edition: int) -> str:
+def _service_entry(service: MeshService, edition: int) -> str:
     endpoints = "".join(f"  - {{address: {address}}}\n" for address in service.addresses(edition))
     return (
         "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\n"
@@ -114,7 +117,7 @@ def _service_entry(service: _Service, edition: int) -> str:
     )
 
 
-def _policies(service: _Service, edition: int) -> str:
+def _policies(service: MeshService, edition: int) -> str:
     """A route with a retry policy and a time limit that each edition changes, and a load balancer."""
     return (
         "apiVersion: networking.istio.io/v1\nkind: VirtualService\n"
@@ -130,17 +133,20 @@ def _policies(service: _Service, edition: int) -> str:
     )
 
 
-class MeshDirectory:
-    """The directory, and what has been edited in it so far. The only writer of its files."""
+class MeshEdits(ABC):
+    """What is written at first and what is edited then, wherever it is kept. The only writer there."""
 
-    def __init__(self, root: Path, mesh: Mesh) -> None:
-        self.root = root
+    def __init__(self, mesh: Mesh) -> None:
         self.mesh = mesh
         self._edition = 0
         self._added = 0
 
+    @abstractmethod
+    def _put(self, folder: str, service: MeshService, text: str) -> None:
+        """Write one file's documents, over what the same file held before."""
+
     def write(self) -> None:
-        """Write every file. The directory is made; what is in it stays."""
+        """Write every file; what else is there stays."""
         for number in range(self.mesh.services):
             self._write_service(self._service(number))
         for number in range(min(self.mesh.policies, self.mesh.services)):
@@ -193,27 +199,35 @@ class MeshDirectory:
         )
         self._put("policies", service, route)
 
-    def _service(self, number: int) -> _Service:
+    def _service(self, number: int) -> MeshService:
         mesh = self.mesh
-        return _Service(
+        return MeshService(
             number=number, namespace=mesh.namespace, endpoints=mesh.endpoints, port=mesh.port, shape=mesh.shape
         )
 
-    def _hidden(self, number: int) -> _Service:
+    def _hidden(self, number: int) -> MeshService:
         service = self._service(self.mesh.services + number)
         return msgspec.structs.replace(service, namespace=_ELSEWHERE, exported=False)
 
-    def _write_service(self, service: _Service) -> None:
+    def _write_service(self, service: MeshService) -> None:
         # Endpoints first: a service that is seen before its endpoints would be configured twice.
         self._put_endpoints(service, 0)
         if service.shape is Shape.KUBERNETES:
             self._put("services", service, _kubernetes_service(service))
 
-    def _put_endpoints(self, service: _Service, edition: int) -> None:
+    def _put_endpoints(self, service: MeshService, edition: int) -> None:
         text = _endpoint_slice if service.shape is Shape.KUBERNETES else _service_entry
         self._put("endpoints", service, text(service, edition))
 
-    def _put(self, folder: str, service: _Service, text: str) -> None:
+
+class MeshDirectory(MeshEdits):
+    """The mesh as files below a directory, which is made."""
+
+    def __init__(self, root: Path, mesh: Mesh) -> None:
+        super().__init__(mesh)
+        self.root = root
+
+    def _put(self, folder: str, service: MeshService, text: str) -> None:
         """Replace one file at once, as editors and ``kubectl``-like tools do; a reader never sees half of it."""
         path = self.root / folder / f"{service.namespace}-{service.name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)

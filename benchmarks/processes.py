@@ -36,6 +36,11 @@ PILOT_DISCOVERY_SECURE = (
     "--httpAddr 127.0.0.1:{http} --monitoringAddr 127.0.0.1:{monitoring} --secureGRPCAddr 127.0.0.1:{secure} "
     "--httpsAddr= --caDir {state}/ca --devTokenDir {state}/tokens --log_output_level default:warn"
 )
+# From an API server, as in a cluster; without webhooks, which nothing calls here.
+PILOT_DISCOVERY_CLUSTER = (
+    "{python} -m discovery discovery --kubeconfig {kubeconfig} --grpcAddr 127.0.0.1:{grpc} --httpAddr 127.0.0.1:{http} "
+    "--monitoringAddr 127.0.0.1:{monitoring} --secureGRPCAddr= --httpsAddr= --log_output_level default:warn"
+)
 FLOOR = "{python} -m benchmarks.floor --configDir {dir} --grpcAddr 127.0.0.1:{grpc} --httpAddr 127.0.0.1:{http}"
 
 _READY_S = 120.0
@@ -130,14 +135,20 @@ class Process:
 class Server(Process):
     """A control plane (or the floor) started by a command line, as a user would.
 
-    The command may name ``{python}``, ``{dir}``, ``{state}`` (a directory beside it) and the ports
+    The command may name ``{python}``, ``{dir}``, ``{state}`` (a directory beside it), ``{kubeconfig}`` and the ports
     ``{grpc} {http} {monitoring} {secure}``.
     """
 
-    def __init__(self, command: str, directory: Path, log: Path) -> None:
+    def __init__(self, command: str, directory: Path, log: Path, *, kubeconfig: Path | None = None) -> None:
         ports = free_ports("grpc", "http", "monitoring", "secure")
         self.state = directory.parent
-        values: Mapping[str, object] = {"python": sys.executable, "dir": directory, "state": self.state, **ports}
+        values: Mapping[str, object] = {
+            "python": sys.executable,
+            "dir": directory,
+            "state": self.state,
+            "kubeconfig": kubeconfig,
+            **ports,
+        }
         super().__init__([word.format_map(values) for word in shlex.split(command)], log)
         self.address = f"127.0.0.1:{ports['grpc']}"
         self.secure_address = f"127.0.0.1:{ports['secure']}"

@@ -15,7 +15,8 @@ from statistics import median
 
 import msgspec
 
-from benchmarks.mesh import Mesh, MeshDirectory
+from benchmarks.cluster import Cluster, MeshCluster
+from benchmarks.mesh import Mesh, MeshDirectory, MeshEdits
 from benchmarks.processes import LoadGenerator, MeasuringError, Server
 from benchmarks.rows import Row, row
 
@@ -33,19 +34,21 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     flags: tuple[str, ...] = ()  # of the load generator
     quiet_s: float = 1.0  # after which a change counts as done; more for servers that push in rounds
+    cluster: Cluster | None = None  # the API server that holds the mesh; None: a directory
 
     def title(self) -> str:
         """How rows name it."""
         mode = " sotw" if "sotw" in self.flags else ""
-        return f"{self.mesh.title()}, {self.sidecars}{mode} sidecars"
+        source = ", API server" if self.cluster is not None else ""
+        return f"{self.mesh.title()}, {self.sidecars}{mode} sidecars{source}"
 
 
 class Bench:
     """A server with a generator connected to it, and the rows so far."""
 
-    def __init__(self, setup: Setup, directory: MeshDirectory, server: Server, generator: LoadGenerator) -> None:
+    def __init__(self, setup: Setup, edits: MeshEdits, server: Server, generator: LoadGenerator) -> None:
         self.setup = setup
-        self.directory = directory
+        self.edits = edits
         self.server = server
         self.generator = generator
         self.rows: list[Row] = []
@@ -108,7 +111,7 @@ class Bench:
         """A change that concerns nobody who is connected."""
         await self.generator.ask("mark")
         before = self.server.usage().cpu_s
-        self.directory.change_elsewhere()
+        self.edits.change_elsewhere()
         await asyncio.sleep(2 * self.setup.quiet_s)
         report = await self.generator.ask("report")
         self.add("change_elsewhere_responses", report["responses"], "")
@@ -131,18 +134,20 @@ class Bench:
         self.add("reconnect_resources", report["resources"], "")
         self.add("reconnect_bytes_per_proxy", report["bytes_mean"] / 1e3, "KB")
         await self.generator.ask("mark")
-        self.directory.change_endpoint()
+        self.edits.change_endpoint()
         await self.generator.ask(f"settle 1 {self.setup.quiet_s}")
 
 
 @asynccontextmanager
 async def _started(setup: Setup, scratch: Path) -> AsyncIterator[Bench]:
-    directory = MeshDirectory(scratch / "mesh", setup.mesh)
-    directory.write()
-    async with Server(setup.command, directory.root, scratch / "server.log") as server:
+    root, cluster = scratch / "mesh", setup.cluster
+    edits = MeshCluster(cluster, setup.mesh) if cluster is not None else MeshDirectory(root, setup.mesh)
+    await asyncio.to_thread(edits.write)
+    kubeconfig = cluster.kubeconfig if cluster is not None else None
+    async with Server(setup.command, root, scratch / "server.log", kubeconfig=kubeconfig) as server:
         await server.rest()
         async with LoadGenerator(server.address, scratch / "loadgen.log", setup.flags) as generator:
-            yield Bench(setup, directory, server, generator)
+            yield Bench(setup, edits, server, generator)
 
 
 async def measure(setup: Setup, scratch: Path) -> list[Row]:
@@ -157,9 +162,9 @@ async def measure(setup: Setup, scratch: Path) -> list[Row]:
         bench.add("start_memory", ready.rss_mb, "MB")
         await bench.connect()
         await bench.idle()
-        await bench.change("endpoint_change", bench.directory.change_endpoint)
-        await bench.change("virtual_service_change", bench.directory.change_virtual_service)
-        await bench.change("service_added", bench.directory.add_service)
+        await bench.change("endpoint_change", bench.edits.change_endpoint)
+        await bench.change("virtual_service_change", bench.edits.change_virtual_service)
+        await bench.change("service_added", bench.edits.add_service)
         await bench.elsewhere()
         await bench.reconnect()
         usage = bench.server.usage()
