@@ -1,14 +1,16 @@
-"""Where the signing material comes from: an operator's directory, one of our own, or nowhere but memory.
+"""Where the signing material comes from: an operator's directory, one of our own, a Secret, or nowhere but memory.
 
 Files are looked at when `reload` is called; who calls it, a timer or a file watcher, is the application's choice. What
-cannot be used is told and the last good material stays: a CA that stops signing stops the mesh a day later.
+a Secret holds is handed in by `adopt`. What cannot be used is told and the last good material stays: a CA that stops
+signing stops the mesh a day later.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -16,18 +18,17 @@ from typing import Final
 import msgspec
 
 from certs.bundle import TrustBundle
-from certs.ca import SigningCa, create_root, new_serial
+from certs.ca import ROOT_LIFETIME, SigningCa, create_root, new_serial
 from certs.errors import CaError, CertsError, RenewalError
 from certs.files import FileMode, write_atomically
-from certs.keys import KeyKind, generate_key
+from certs.keys import KeyKind, PrivateKey, generate_key
 from certs.plugged_in import read_ca_directory
 from certs.rotation import renewal_wait
 from discovery.ca.errors import RootReplacedError
 
-__all__ = ["CaRoots", "CaSettings", "RootOrigin"]
+__all__ = ["CaRoots", "CaSettings", "RootOrigin", "new_root", "renewed"]
 
 _RENEW_AT_PERCENT: Final = 20
-"""A self-signed root is renewed when this part of its life is left, as istiod does."""
 
 
 class RootOrigin(StrEnum):
@@ -36,6 +37,7 @@ class RootOrigin(StrEnum):
     PLUGGED_IN = "plugged in"
     SELF_SIGNED = "self-signed"
     EPHEMERAL = "ephemeral"
+    SECRET = "Secret"  # noqa: S105 - a kind of object
 
 
 class CaSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,16 +49,21 @@ class CaSettings(msgspec.Struct, frozen=True, kw_only=True):
             a restart cuts off every workload until it has renewed.
         trust_domain: of a root we make.
         key_kind: of a root we make.
+        lifetime: of a root we make (CITADEL_SELF_SIGNED_CA_CERT_TTL).
+        renew_percent: a root of ours is renewed when this part of its life is left
+            (CITADEL_SELF_SIGNED_ROOT_CERT_GRACE_PERIOD_PERCENTILE).
     """
 
     plugged_in: Path | None = None
     self_signed: Path | None = None
     trust_domain: str
     key_kind: KeyKind = KeyKind.P256
+    lifetime: timedelta = ROOT_LIFETIME
+    renew_percent: int = _RENEW_AT_PERCENT
 
 
 class CaRoots:
-    """The one owner of the signing material. Make it with `open`.
+    """The one owner of the signing material. Make it with `open`, or with what a Secret holds.
 
     Attributes:
         origin: where the present material is from.
@@ -66,6 +73,7 @@ class CaRoots:
         self._settings = settings
         self._ca = ca
         self.origin = origin
+        self._listeners: list[Callable[[], None]] = []
 
     @classmethod
     def open(cls, settings: CaSettings, *, now: datetime) -> CaRoots:
@@ -81,7 +89,7 @@ class CaRoots:
                 return cls(settings, ca, RootOrigin.PLUGGED_IN)
         if settings.self_signed is not None:
             return cls(settings, _open_self_signed(settings, settings.self_signed, now), RootOrigin.SELF_SIGNED)
-        return cls(settings, _new_root(settings, now), RootOrigin.EPHEMERAL)
+        return cls(settings, new_root(settings, now), RootOrigin.EPHEMERAL)
 
     @property
     def current(self) -> SigningCa:
@@ -95,7 +103,18 @@ class CaRoots:
             CaError: what is there now cannot be used; the former material stays in use.
             OSError: likewise.
         """
-        fresh = self._look(now)
+        return self.adopt(self._look(now))
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """Have a call made whenever the material is another; it must be quick and must not raise."""
+        self._listeners.append(call)
+
+    def adopt(self, fresh: SigningCa) -> bool:
+        """Use this material from now on; whether it is another.
+
+        Raises:
+            RootReplacedError: it has no root in common with the present one, which stays in use.
+        """
         if (fresh.certificate, fresh.intermediates, fresh.roots) == (
             self._ca.certificate,
             self._ca.intermediates,
@@ -109,9 +128,13 @@ class CaRoots:
                 hint="put old and new roots into the bundle until every workload has renewed",
             )
         self._ca = fresh
+        for call in self._listeners:
+            call()
         return True
 
     def _look(self, now: datetime) -> SigningCa:
+        if self.origin is RootOrigin.SECRET:
+            return self._ca  # it is renewed by the leader, in the Secret
         if self.origin is RootOrigin.PLUGGED_IN and self._settings.plugged_in is not None:
             ca = read_ca_directory(self._settings.plugged_in, at=now)
             if ca is None:
@@ -119,27 +142,34 @@ class CaRoots:
             return ca
         if self.origin is RootOrigin.SELF_SIGNED and self._settings.self_signed is not None:
             return _open_self_signed(self._settings, self._settings.self_signed, now)
-        return _renewed(self._ca, self._settings, now)
+        return renewed(self._ca, self._settings, now)
 
 
-def _new_root(settings: CaSettings, now: datetime) -> SigningCa:
+def new_root(settings: CaSettings, now: datetime) -> SigningCa:
+    """A root of our own."""
     key = generate_key(settings.key_kind)
-    return create_root(key, trust_domain=settings.trust_domain, now=now, serial=new_serial())
+    return _self_signed(key, settings, now)
+
+
+def _self_signed(key: PrivateKey, settings: CaSettings, now: datetime) -> SigningCa:
+    return create_root(
+        key, trust_domain=settings.trust_domain, now=now, serial=new_serial(), lifetime=settings.lifetime
+    )
 
 
 def _open_self_signed(settings: CaSettings, directory: Path, now: datetime) -> SigningCa:
     ca = read_ca_directory(directory, at=now)
     if ca is None:
-        _create(directory, _new_root(settings, now))
+        _create(directory, new_root(settings, now))
         ca = read_ca_directory(directory, at=now)  # another process may have been faster; its CA counts
         if ca is None:
             raise CaError(str(directory), "the CA that was just written is gone", hint="keep other programs out of it")
-    renewed = _renewed(ca, settings, now)
-    if renewed is not ca:
+    fresh = renewed(ca, settings, now)
+    if fresh is not ca:
         # The roots first: should this be cut short, the old certificate still leads to a root of the bundle.
-        write_atomically(directory / "root-cert.pem", renewed.roots.to_pem(), mode=FileMode.PUBLIC)
-        write_atomically(directory / "ca-cert.pem", renewed.certificate_pem(), mode=FileMode.PUBLIC)
-    return renewed
+        write_atomically(directory / "root-cert.pem", fresh.roots.to_pem(), mode=FileMode.PUBLIC)
+        write_atomically(directory / "ca-cert.pem", fresh.certificate_pem(), mode=FileMode.PUBLIC)
+    return fresh
 
 
 def _create(directory: Path, ca: SigningCa) -> None:
@@ -157,12 +187,12 @@ def _create(directory: Path, ca: SigningCa) -> None:
             raise
 
 
-def _renewed(ca: SigningCa, settings: CaSettings, now: datetime) -> SigningCa:
+def renewed(ca: SigningCa, settings: CaSettings, now: datetime) -> SigningCa:
     """The same CA, or when it nears its end a new certificate of the same key, trusted beside the old ones."""
     try:
-        renewal_wait(ca.certificate, grace_percent=_RENEW_AT_PERCENT, now=now)
+        renewal_wait(ca.certificate, grace_percent=settings.renew_percent, now=now)
     except RenewalError:
-        fresh = create_root(ca.key, trust_domain=settings.trust_domain, now=now, serial=new_serial())
+        fresh = _self_signed(ca.key, settings, now)
         valid = (root for root in ca.roots.roots if root.not_valid_after_utc > now)
         return msgspec.structs.replace(fresh, roots=fresh.roots + TrustBundle(tuple(valid)))
     except CertsError as error:

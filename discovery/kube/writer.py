@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Final, Protocol
 
 from discovery.kube.client import PatchKind
 from discovery.kube.lease import Fence
 
-__all__ = ["FencedWriter", "WriteClient"]
+__all__ = ["FIELD_MANAGER", "FencedWriter", "ReadWriteClient", "WriteClient"]
+
+FIELD_MANAGER: Final = "pilot-discovery"
+"""Who owns the fields that we apply or patch, as the API server keeps account of it."""
 
 _NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -31,6 +35,13 @@ class WriteClient(Protocol):
 
     async def delete(self, path: str, body: bytes = ...) -> bytes:
         """DELETE."""
+
+
+class ReadWriteClient(WriteClient, Protocol):
+    """The requests of a controller, which follows what it writes; `KubeClient` is one."""
+
+    def watch(self, path: str, query: Mapping[str, str]) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Events."""
 
 
 class FencedWriter:
