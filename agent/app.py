@@ -112,7 +112,7 @@ async def run_agent(settings: Settings, *, clock: Clock) -> None:
     launch = plan_launch(settings, host)
     _tell_plan(settings, launch)
     over = asyncio.Event()
-    envoy = NoEnvoy(over=over) if settings.env.disable_envoy else _supervisor(settings, launch, over=over)
+    envoy = NoEnvoy(over=over) if settings.env.disable_envoy else _supervisor(settings, launch, over=over, clock=clock)
     services, relay = _services(settings, host, launch, envoy, clock=clock, started_at=started_at)
     leave = partial(farewell, launch, relay.report_health)
     with _bootstrap_file(settings, launch), grpc_bootstrap_file(settings, launch), _signals(envoy, leave):
@@ -195,7 +195,7 @@ async def _resolve_statsd(address: str) -> str:
         return ""
 
 
-def _supervisor(settings: Settings, launch: Launch, *, over: asyncio.Event) -> EnvoySupervisor:
+def _supervisor(settings: Settings, launch: Launch, *, over: asyncio.Event, clock: Clock) -> EnvoySupervisor:
     config, env = settings.config, settings.env
     environ = {**process_environ(), **compliance_environment(env.compliance_policy)}
     policy = DrainPolicy(
@@ -206,11 +206,13 @@ def _supervisor(settings: Settings, launch: Launch, *, over: asyncio.Event) -> E
         maximum_s=env.maximum_drain_s,
     )
     return EnvoySupervisor(
-        Process(ProcessSpec(name="envoy", argv=launch.argv, env=environ)),
+        lambda: Process(ProcessSpec(name="envoy", argv=launch.argv, env=environ)),
         _admin(settings, launch),
         policy,
         own_ports=(env.status_port, env.prometheus_port, env.secure_metrics_port, env.secure_merged_metrics_port),
+        max_restarts=env.envoy_max_restarts,
         over=over,
+        monotonic=clock.monotonic,
     )
 
 

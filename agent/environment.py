@@ -151,6 +151,12 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     maximum_drain_s: Annotated[
         Seconds, _V("MAXIMUM_DRAIN_DURATION", "Such a drain ends after so long, whatever is still connected.")
     ] = Seconds(86_400)
+    envoy_max_restarts: Annotated[
+        int,
+        _V(
+            "ENVOY_MAX_RESTARTS", "Times in a row that an Envoy that crashed is started again; 0: the platform does it."
+        ),
+    ] = 0
     skip_deprecated_logs: Annotated[
         bool, _V("ENVOY_SKIP_DEPRECATED_LOGS", "Envoy says nothing about deprecated fields.")
     ] = True

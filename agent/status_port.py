@@ -52,8 +52,8 @@ def build_status_server(
         Gate("grpc bootstrap", lambda: grpc_objection(settings)),
     ]
     if not env.disable_envoy:
-        live = EnvoyLive(admin, on_pass=lambda: metrics.startup_duration.set(age_s()))
-        checks = [EnvoyConfigured(admin), checks[0], live, checks[1]]
+        live = EnvoyLive(admin, lives=lambda: envoy.lives, on_pass=lambda: metrics.startup_duration.set(age_s()))
+        checks = [EnvoyConfigured(admin, lives=lambda: envoy.lives), checks[0], live, checks[1]]
     checks += gates
     scrape = Scrape(metrics, registry.render, _sources(settings, launch), local_only=env.metrics_localhost_only)
     probes = AppProbes(

@@ -22,6 +22,10 @@ class EnvoyLife(Protocol):
     def ending(self) -> bool:
         """Whether somebody asked for the end."""
 
+    @property
+    def lives(self) -> int:
+        """How many Envoys have been started."""
+
     def request_end(self, reason: Reason) -> None:
         """Begin the ending."""
 
@@ -47,6 +51,7 @@ class NoEnvoy:
     """Nothing is started and nothing drained; ``over`` is set when the end is asked for."""
 
     name = "no envoy"
+    lives = 0
 
     def __init__(self, *, over: asyncio.Event) -> None:
         self._over = over

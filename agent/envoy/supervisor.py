@@ -1,13 +1,15 @@
-"""One Envoy per agent: started, watched, drained, ended. It is never restarted here: the platform restarts both."""
+"""One Envoy per agent: started, watched, drained, ended; started again after a crash if the agent was told to."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
 from agent.envoy.admin import AdminError, EnvoyAdmin
+from agent.envoy.crashes import Crashes, GiveUp, explain_exit
 from agent.envoy.ending import Close, Drain, DrainPolicy, Reason, Step, Wait, WaitForZero, plan_drain, plan_ending
 from agent.envoy.stats import count_connections
 from discovery.runtime.logs import get_logger
@@ -30,16 +32,24 @@ class EnvoySupervisor:
     ``request_end`` may be called at any time, also more than once; the first reason counts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of its own
         self,
-        process: Process,
+        spawn: Callable[[], Process],
         admin: EnvoyAdmin,
         policy: DrainPolicy,
         *,
         own_ports: Collection[int] = (),
+        max_restarts: int = 0,
         over: asyncio.Event,
+        monotonic: Callable[[], float],
     ) -> None:
-        self._process = process
+        """``spawn`` makes a process that is not started yet; ``max_restarts``: see ``Crashes``."""
+        self._spawn = spawn
+        self._process = spawn()
+        self._crashes = Crashes(max_restarts=max_restarts)
+        self._monotonic = monotonic
+        self._started_at = 0.0
+        self._lives = 0
         self._admin = admin
         self._policy = policy
         self._own_ports = own_ports
@@ -57,6 +67,11 @@ class EnvoySupervisor:
     def exit(self) -> Exit | None:
         """How Envoy ended, None while it lives."""
         return self._process.exit
+
+    @property
+    def lives(self) -> int:
+        """How many have been started."""
+        return self._lives
 
     @property
     def ending(self) -> bool:
@@ -85,8 +100,7 @@ class EnvoySupervisor:
         Raises:
             SpawnError: it cannot be started.
         """
-        await self._process.start()
-        _LOG.info("Envoy started", pid=self._process.pid)
+        await self._start()
         return self
 
     async def __aexit__(
@@ -97,13 +111,47 @@ class EnvoySupervisor:
         _LOG.debug("Envoy is gone", how=str(ended))
 
     async def run(self) -> None:
-        """Watch Envoy until it ends by itself or has been brought to its end; then wait to be cancelled."""
-        await first_of(self._process.wait(), self._asked.wait())
-        if self._process.exit is None and self._reason is not None:
-            await self._end(self._reason)
-        self._report(await self._process.wait())
+        """Watch Envoy until it ends by itself or has been brought to its end; then wait to be cancelled.
+
+        Raises:
+            SpawnError: one that crashed cannot be started again.
+        """
+        while True:
+            await first_of(self._process.wait(), self._asked.wait())
+            if self._process.exit is None and self._reason is not None:
+                await self._end(self._reason)
+            if not await self._goes_on(await self._process.wait()):
+                break
+            await self._start()
         self._over.set()
         await asyncio.get_running_loop().create_future()
+
+    async def _start(self) -> None:
+        if self._lives:
+            self._process = self._spawn()
+        await self._process.start()
+        self._lives += 1
+        self._started_at = self._monotonic()
+        _LOG.info("Envoy started", pid=self._process.pid)
+
+    async def _goes_on(self, ended: Exit) -> bool:
+        """Tell how it ended, and wait for the time to start another one; whether there shall be one."""
+        lived_s = self._monotonic() - self._started_at
+        facts = {"how": str(ended), "after_s": round(lived_s, 1)}
+        if hint := explain_exit(ended, lived_s=lived_s):
+            facts["hint"] = hint
+        if ended.clean or self._reason is not None:
+            _LOG.info("Envoy ended", **facts)
+            return False
+        verdict = self._crashes.on_exit(lived_s=lived_s)
+        if isinstance(verdict, GiveUp):
+            _LOG.error("Envoy exited with error; ending the agent", **facts, restarts=verdict.restarts)
+            return False
+        _LOG.error("Envoy exited with error; starting it again", **facts, restart=verdict.number, in_s=verdict.delay_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(verdict.delay_s):
+                await self._asked.wait()
+        return self._reason is None
 
     async def _end(self, reason: Reason) -> None:
         steps = plan_ending(reason, self._policy, drained=self._drained)
@@ -165,9 +213,3 @@ class EnvoySupervisor:
                 _LOG.info("waiting for open connections", active=active)
             if not await self._wait(_POLL_S):
                 return
-
-    def _report(self, ended: Exit) -> None:
-        if ended.clean:
-            _LOG.info("Envoy ended", how=str(ended))
-        else:
-            _LOG.error("Envoy exited with error", how=str(ended))

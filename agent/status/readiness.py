@@ -1,11 +1,12 @@
 """Whether the workload's Envoy can take traffic: ordered checks with names, the first objection wins.
 
 Configuration and start are latched: once Envoy has been configured and live, a control plane that goes away does not
-make a working pod unready.
+make a working pod unready. An Envoy that was started anew has to be configured anew.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -81,28 +82,32 @@ def judge_server(stats: Mapping[str, int]) -> str:
     return "" if workers == 1 else "workers have not yet started"
 
 
-class _Latched:
-    """A check that asks no more once it has passed."""
+class _Latched(ABC):
+    """A check that asks no more once it has passed, until another Envoy has taken the place of the one that passed."""
 
-    def __init__(self, *, on_pass: Callable[[], None] = lambda: None) -> None:
-        self._passed = False
+    def __init__(self, lives: Callable[[], int], *, on_pass: Callable[[], None] = lambda: None) -> None:
+        self._lives = lives
+        self._passed_in: int | None = None
         self._on_pass = on_pass
 
     async def objection(self) -> str:
         """Why not, empty from the first pass on."""
-        if self._passed:
+        life = self._lives()
+        if self._passed_in == life:
             return ""
         try:
             found = await self._ask()
         except AdminError as error:
             return f"failed to get readiness stats: {error}"
         if not found:
-            self._passed = True
-            self._on_pass()
+            if self._passed_in is None:
+                self._on_pass()
+            self._passed_in = life
         return found
 
+    @abstractmethod
     async def _ask(self) -> str:
-        raise NotImplementedError
+        """Why not. Raises: AdminError."""
 
 
 class EnvoyConfigured(_Latched):
@@ -110,8 +115,8 @@ class EnvoyConfigured(_Latched):
 
     name = "envoy config"
 
-    def __init__(self, source: StatsSource) -> None:
-        super().__init__()
+    def __init__(self, source: StatsSource, *, lives: Callable[[], int] = lambda: 0) -> None:
+        super().__init__(lives)
         self._source = source
 
     async def _ask(self) -> str:
@@ -123,8 +128,14 @@ class EnvoyLive(_Latched):
 
     name = "envoy server"
 
-    def __init__(self, source: StatsSource, *, on_pass: Callable[[], None] = lambda: None) -> None:
-        super().__init__(on_pass=on_pass)
+    def __init__(
+        self,
+        source: StatsSource,
+        *,
+        lives: Callable[[], int] = lambda: 0,
+        on_pass: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(lives, on_pass=on_pass)
         self._source = source
 
     async def _ask(self) -> str:

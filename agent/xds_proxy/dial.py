@@ -162,7 +162,8 @@ def _read_token(path: str) -> str:
     try:
         token = Path(path).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        log.warning("token cannot be read; calling without it", file=path, reason=str(error))
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        log.warning("token cannot be read; calling without it", file=path, reason=reason)
         return ""
     if not token or not token.isprintable():  # a line break within would make gRPC refuse the whole call
         log.warning("token is empty or no token; calling without it", file=path)

@@ -109,8 +109,12 @@ async def live_agent(
     config: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
     args: tuple[str, ...] = (),
+    wrapper: tuple[str, ...] = (),
 ) -> AsyncIterator[LiveAgent]:
-    """Run an agent in ``directory`` against a plaintext control plane; leaving ends it."""
+    """Run an agent in ``directory`` against a plaintext control plane; leaving ends it.
+
+    ``wrapper``: a command that prepares its surroundings and then becomes what follows.
+    """
     ports = dict(zip(_NAMES, free_ports(len(_NAMES)), strict=True))
     proxy_config = {
         "discoveryAddress": discovery_address,
@@ -133,7 +137,7 @@ async def live_agent(
         "PROXY_CONFIG": json.dumps(proxy_config),
         **(env or {}),
     }
-    argv = (sys.executable, "-m", "agent", "proxy", "sidecar", "--concurrency", "1", *args)
+    argv = (*wrapper, sys.executable, "-m", "agent", "proxy", "sidecar", "--concurrency", "1", *args)
     log: list[str] = []
     spec = ProcessSpec(name="pilot-agent", argv=argv, env=environ, cwd=str(directory), output=Output.LINES, grace_s=10)
     news = asyncio.Event()

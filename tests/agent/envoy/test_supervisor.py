@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,15 +14,14 @@ from agent.envoy.supervisor import EnvoySupervisor
 from discovery.runtime.http import Response
 from discovery.runtime.process import Output, Process, ProcessSpec
 from tests.kit.admin import ScriptedAdmin, serving
+from tests.kit.eventually import eventually
 
 _SHORT = DrainPolicy(wait_s=0.01)
 
 
 class _Running:
-    def __init__(
-        self, supervisor: EnvoySupervisor, process: Process, admin: ScriptedAdmin, over: asyncio.Event
-    ) -> None:
-        self.supervisor, self.process, self.admin, self.over = supervisor, process, admin, over
+    def __init__(self, supervisor: EnvoySupervisor, admin: ScriptedAdmin, over: asyncio.Event) -> None:
+        self.supervisor, self.admin, self.over = supervisor, admin, over
 
     @property
     def drains(self) -> list[str]:
@@ -34,16 +34,26 @@ class _Running:
 async def _running(
     script: str = "exec sleep 60",
     policy: DrainPolicy = _SHORT,
+    *,
+    max_restarts: int = 0,
     **answers: Response,
 ) -> AsyncIterator[_Running]:
     handler = ScriptedAdmin(**{"drain_listeners": Response(body=b"OK\n"), **answers})
-    process = Process(ProcessSpec(name="envoy", argv=("/bin/sh", "-c", script), output=Output.DISCARD))
+    spec = ProcessSpec(name="envoy", argv=("/bin/sh", "-c", script), output=Output.DISCARD)
     over = asyncio.Event()
     async with serving(handler) as target:
-        supervisor = EnvoySupervisor(process, EnvoyAdmin(target), policy, own_ports=(15021,), over=over)
+        supervisor = EnvoySupervisor(
+            lambda: Process(spec),
+            EnvoyAdmin(target),
+            policy,
+            own_ports=(15021,),
+            max_restarts=max_restarts,
+            over=over,
+            monotonic=time.monotonic,
+        )
         async with supervisor, asyncio.TaskGroup() as group:
             task = group.create_task(supervisor.run())
-            yield _Running(supervisor, process, handler, over)
+            yield _Running(supervisor, handler, over)
             task.cancel()
 
 
@@ -81,6 +91,23 @@ async def test_a_crash_ends_the_agent() -> None:
     async with _running("kill -SEGV $$") as run:
         await run.over.wait()
         assert str(run.supervisor.exit) == "killed by SIGSEGV"
+
+
+async def test_a_crash_may_be_followed_by_another_envoy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as told, with growing delays; then the agent ends."""
+    monkeypatch.setattr("agent.envoy.crashes._FIRST_DELAY_S", 0.01)
+    async with _running("exit 1", max_restarts=3) as run:
+        await run.over.wait()
+        assert run.supervisor.lives == 4
+
+
+async def test_no_other_envoy_once_the_end_was_asked_for() -> None:
+    """Not even while waiting for its time."""
+    async with _running("exit 1", max_restarts=3) as run:
+        await eventually(lambda: run.supervisor.exit is not None)
+        run.supervisor.request_end(Reason.SIGNAL)
+        await run.over.wait()
+        assert run.supervisor.lives == 1
 
 
 async def test_a_failed_drain_stops_nothing() -> None:

@@ -144,7 +144,7 @@ async def test_expired_certificate_is_not_served() -> None:
 
 
 async def test_a_clock_that_is_wrong_for_a_while() -> None:
-    """Years ahead, the CA's answers are expired ones, which the error says; set back, the old one serves, then a new."""
+    """Years ahead, the CA's answers are expired ones, as the error says; set back, the old one serves, then a new."""
     async with running() as bench:
         old = await bench.certificate.pair()
         bench.signer.clock = FakeClock()

@@ -82,6 +82,16 @@ async def test_success_is_latched() -> None:
     assert source.asked == 2
 
 
+async def test_another_envoy_is_asked_anew() -> None:
+    """What its predecessor had been told is gone with it."""
+    source, lives = _Source(), [1]
+    check = EnvoyConfigured(source, lives=lambda: lives[0])
+    source.answers = {_CDS + "success": 1, _LDS + "success": 1}
+    assert await check.objection() == ""
+    lives[0], source.answers = 2, {}
+    assert "not received" in await check.objection()
+
+
 async def test_the_first_success_is_told() -> None:
     """Once, for the time that the start took."""
     source, passed = _Source(), []
