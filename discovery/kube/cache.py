@@ -37,12 +37,19 @@ class Cache(Generic[T]):
     Args:
         decode: makes the value of an object; None: it is not for us.
         accepts: by the metadata alone, whether an object is for us.
+        settle: of an object's old and new value, what to hold; the new one if not given.
     """
 
-    def __init__(self, decode: Callable[[Item], T | None], accepts: Callable[[Meta], bool]) -> None:
+    def __init__(
+        self,
+        decode: Callable[[Item], T | None],
+        accepts: Callable[[Meta], bool],
+        settle: Callable[[T, T], T] = lambda _, new: new,
+    ) -> None:
         self.decoded = 0
         self._decode = decode
         self._accepts = accepts
+        self._settle = settle
         self._entries: dict[Name, _Entry[T]] = {}
         self._by_namespace: dict[str, dict[Name, None]] = {}
         self._unseen: dict[Name, None] | None = None  # while all objects are being looked at: those not met yet
@@ -124,6 +131,8 @@ class Cache(Generic[T]):
         value = self._decode(item)
         if value is None:
             return self._drop(meta.key)
+        if old is not None:
+            value = self._settle(old.value, value)
         self._entries[meta.key] = _Entry(meta.uid, meta.resource_version, value, ahead)
         self._by_namespace.setdefault(meta.namespace, {})[meta.key] = None
         return Change(meta.key, old.value if old is not None else None, value)

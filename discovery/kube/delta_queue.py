@@ -19,7 +19,7 @@ V = TypeVar("V")
 class DeltaQueue(Generic[K, V]):
     """Merges by key, in the order in which keys were last named. ``drain`` is called from the event loop."""
 
-    def __init__(self, drain: Callable[[Mapping[K, V]], None]) -> None:
+    def __init__(self, drain: Callable[[Mapping[K, V]], object]) -> None:
         self._drain = drain
         self._waiting: dict[K, V] = {}
         self._handle: asyncio.Handle | None = None

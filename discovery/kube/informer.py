@@ -8,8 +8,7 @@ outage only what is different is told. Reading is from memory and never waits.
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -22,8 +21,8 @@ from discovery.kube.errors import KubeError, NotFoundError
 from discovery.kube.reflection import Reflection
 from discovery.kube.reflector import Reader, Reflector, ReflectorCounts
 from discovery.kube.resources import Resource
+from discovery.kube.timing import Timing
 from discovery.kube.work_queue import WorkQueue
-from discovery.runtime.clock import Clock
 from discovery.runtime.logs import get_logger
 
 __all__ = ["Handler", "Informer", "Selection"]
@@ -32,7 +31,6 @@ _PAGE = 500
 
 T = TypeVar("T")
 Handler = Callable[[Sequence[Change[T]]], None]
-Sleep = Callable[[float], Awaitable[None]]
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -59,6 +57,7 @@ class Informer(Generic[T]):
             raises, that is logged as our mistake and the last good value stays.
         accepts: by the metadata alone, whether an object is for us; it may change its mind together with
             ``include`` and ``exclude``.
+        settle: of an object's old and new value, what to hold: for a last good version, say.
         resync_s: after how many seconds all objects are told again; 0: never.
     """
 
@@ -67,14 +66,13 @@ class Informer(Generic[T]):
         client: Reader,
         resource: Resource,
         decode: Callable[[bytes], T | None],
+        timing: Timing = Timing(),  # noqa: B008 - immutable
         *,
-        clock: Clock,
         selection: Selection = Selection(),  # noqa: B008 - immutable
         accepts: Callable[[Meta], bool] = lambda _: True,
+        settle: Callable[[T, T], T] = lambda _, new: new,
         resync_s: float = 0.0,
         reflection: Reflection | None = None,
-        chance: Callable[[], float] = random.random,
-        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.name = f"informer of {resource}"
         self.resource = resource
@@ -82,22 +80,24 @@ class Informer(Generic[T]):
         self._client = client
         self._selection = selection
         self._decode = decode
-        self._cache: Cache[T] = Cache(self._decoded, accepts)
+        self._cache: Cache[T] = Cache(self._decoded, accepts, settle)
         self._queue: DeltaQueue[Name, Event] = DeltaQueue(self._drain)
-        self._namespaces: WorkQueue[str] = WorkQueue(self.name, clock=clock, chance=chance, sleep=sleep)
+        self._namespaces: WorkQueue[str] = WorkQueue(
+            self.name, clock=timing.clock, chance=timing.chance, sleep=timing.sleep
+        )
         self._included: set[str] = set()
         self._handlers: dict[Handler[T], None] = {}
         self._resync_s = resync_s
-        self._sleep = sleep
+        self._sleep = timing.sleep
         self._log = get_logger("kube")
         self._reflector = Reflector(
             client,
             resource.collection(selection.namespace),
             selection.query,
             self,
-            clock=clock,
-            reflection=reflection or Reflection(chance=chance),
-            sleep=sleep,
+            clock=timing.clock,
+            reflection=reflection or Reflection(chance=timing.chance),
+            sleep=timing.sleep,
         )
         self._reflector.on_failure(self._failed)
 

@@ -69,6 +69,14 @@ def test_what_is_not_for_us_is_neither_kept_nor_decoded() -> None:
     assert made.put(item("a", 0)) == Change(key("a"), "4", None)
 
 
+def test_what_is_held_may_depend_on_what_was() -> None:
+    """A last good version outlives a bad one."""
+    made: Cache[str] = Cache(lambda it: it.raw.decode(), lambda _: True, lambda old, new: old if new == "7" else new)
+    made.put(item("a", 1))
+    assert made.put(item("a", 7)) == Change(key("a"), "1", "1")
+    assert made.put(item("a", 8)) == Change(key("a"), "1", "8")
+
+
 def test_namespaces_are_told_apart() -> None:
     """Reading and forgetting one leaves the others."""
     made = cache()

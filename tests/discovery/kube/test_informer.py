@@ -14,6 +14,7 @@ from discovery.kube.errors import GoneError, NotFoundError, UnreachableError
 from discovery.kube.informer import Informer, Selection
 from discovery.kube.reflection import Reflection
 from discovery.kube.resources import Resource
+from discovery.kube.timing import Timing
 from tests.kit.eventually import eventually
 from tests.kit.fake_clock import FakeClock
 from tests.kit.kube_script import ScriptedApi, kube_object
@@ -47,12 +48,11 @@ class World:
             self.api,
             THINGS,
             decode,
-            clock=self.clock,
+            Timing(self.clock, self.sleep),
             selection=selection,
             accepts=self.accepts,
             resync_s=resync_s,
             reflection=Reflection(page=2, streams=streams, chance=lambda: 0.5),
-            sleep=self.sleep,
         )
         self.informer.subscribe(self.hear)
 

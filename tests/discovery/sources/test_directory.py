@@ -11,7 +11,7 @@ import yaml
 from discovery.engine import Database
 from discovery.sources.directory import ConfigDirectoryError, DirectorySource
 from discovery.store.state import Store
-from tests.kit.source_contract import Changed, SourceContract, SourceWorld, running, virtual_service
+from tests.kit.source_contract import AtOnce, Changed, SourceContract, SourceWorld, running, virtual_service
 
 
 class DirectoryWorld:
@@ -80,19 +80,19 @@ class MountWorld(DirectoryWorld):
 class TestInPlace(SourceContract):
     @pytest.fixture
     def world(self, tmp_path: Path) -> SourceWorld:
-        return DirectoryWorld(tmp_path)
+        return AtOnce(DirectoryWorld(tmp_path))
 
 
 class TestRename(SourceContract):
     @pytest.fixture
     def world(self, tmp_path: Path) -> SourceWorld:
-        return RenamingWorld(tmp_path)
+        return AtOnce(RenamingWorld(tmp_path))
 
 
 class TestMount(SourceContract):
     @pytest.fixture
     def world(self, tmp_path: Path) -> SourceWorld:
-        return MountWorld(tmp_path)
+        return AtOnce(MountWorld(tmp_path))
 
 
 async def test_directory_that_does_not_exist_stops_the_start(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from discovery.schema.decode import decode
 from discovery.schema.meta import Object, ObjectKey
 from discovery.sources.memory import MemorySource
 from discovery.store.state import Store
-from tests.kit.source_contract import SourceContract, SourceWorld, virtual_service
+from tests.kit.source_contract import AtOnce, SourceContract, SourceWorld, virtual_service
 
 
 class MemoryWorld:
@@ -40,7 +40,7 @@ class MemoryWorld:
 class TestMemory(SourceContract):
     @pytest.fixture
     def world(self) -> SourceWorld:
-        return MemoryWorld()
+        return AtOnce(MemoryWorld())
 
 
 async def test_what_is_put_is_there_at_once() -> None:

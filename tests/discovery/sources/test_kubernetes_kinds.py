@@ -1,0 +1,76 @@
+"""Which resources are read for which kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from discovery.kube.resources import Resource
+from discovery.schema.kinds import KINDS
+from discovery.schema.meta import Kind
+from discovery.sources.kubernetes_kinds import ResourceFilter, decode_definition, resources_of
+from tests.kit.kube_cluster import crds
+
+
+def raw(kind: str = "Sidecar", group: str = "networking.istio.io", **served: bool) -> bytes:
+    """A CRD with some versions."""
+    versions: list[dict[str, Any]] = [
+        {"name": name, "served": is_served, "schema": {}} for name, is_served in served.items()
+    ]
+    names = {"plural": f"{kind.lower()}s", "kind": kind, "listKind": f"{kind}List"}
+    return msgspec.json.encode({"spec": {"group": group, "names": names, "scope": "Namespaced", "versions": versions}})
+
+
+def test_the_best_served_version_is_read() -> None:
+    """Whatever order the CRD has them in."""
+    found = decode_definition(raw(v1alpha3=True, v1beta1=True, v1=False))
+    assert found is not None
+    assert (found.info.kind, found.resource) == (
+        Kind.SIDECAR,
+        Resource("networking.istio.io", "v1beta1", "sidecars"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        raw("Other", v1=True),
+        raw(group="example.org", v1=True),
+        raw(v9=True),
+        raw(v1=False),
+        raw("Service", "", v1=True),
+    ],
+)
+def test_crds_that_are_none_of_our_business(text: bytes) -> None:
+    """Other kinds, other groups, versions that we do not know; and nobody can replace Kubernetes' own kinds."""
+    assert decode_definition(text) is None
+
+
+def test_every_kind_is_read_from_somewhere() -> None:
+    """Kubernetes' own resources and the CRDs of the base chart cover all kinds of the mesh, at their best version."""
+    definitions = [decode_definition(msgspec.json.encode(crd)) for crd in crds()]
+    found = resources_of([definition for definition in definitions if definition], ResourceFilter())
+    wanted = {info.kind: info for info in KINDS.values() if info.group.endswith("istio.io")}
+    assert found.keys() == wanted.keys()
+    assert all(resource.version == wanted[kind].versions[0] for kind, resource in found.items())
+
+
+@pytest.mark.parametrize(
+    ("ignored", "included", "wanted"),
+    [
+        ((), (), True),
+        (("sidecars.networking.istio.io",), (), False),
+        (("gateways.networking.istio.io",), (), True),
+        (("*.istio.io",), (), False),
+        (("*.networking.istio.io",), (), False),
+        (("*.security.istio.io",), (), True),
+        (("*.istio.io",), ("sidecars.networking.istio.io",), True),
+    ],
+)
+def test_filters(ignored: tuple[str, ...], included: tuple[str, ...], *, wanted: bool) -> None:
+    """Names and whole groups, with exceptions."""
+    found = decode_definition(raw(v1=True))
+    assert found is not None
+    assert bool(resources_of([found], ResourceFilter(ignored, included))) is wanted
