@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from certs.ca import SigningCa
+from certs.errors import CaError
+from discovery.ca.roots import CaSettings
+from discovery.ca.secret import CA_SECRET, PLUGGED_IN_SECRET, encode_ca_secret
+from discovery.ca.secret_roots import SecretClient, SecretRoots, SecretSettings, open_secret_roots
+from discovery.kube.errors import ForbiddenError
+from discovery.kube.timing import Timing
+from discovery.runtime.clock import SystemClock
+from tests.kit.certs import TRUST_DOMAIN, root_ca
+from tests.kit.eventually import eventually
+from tests.kit.fake_clock import FakeClock
+from tests.kit.kube_api.errors import StatusError
+from tests.kit.kube_api.handle import KubeApi
+from tests.kit.kube_clients import as_user, client_of, lasting_fence, running
+
+PRESENT = SystemClock().now()
+
+
+def settings(namespace: str, **changes: Any) -> SecretSettings:
+    made = SecretSettings(namespace=namespace, ca=CaSettings(trust_domain=TRUST_DOMAIN))
+    return msgspec.structs.replace(made, **changes)
+
+
+async def opened(client: SecretClient, namespace: str, clock: Any = None, **changes: Any) -> SecretRoots:
+    return await open_secret_roots(client, settings(namespace, **changes), Timing(clock=clock or SystemClock()))
+
+
+def plugged_in(namespace: str, ca: SigningCa) -> dict[str, Any]:
+    texts = {"ca-cert.pem": ca.certificate_pem(), "ca-key.pem": ca.key_pem(), "root-cert.pem": ca.roots.to_pem()}
+    data = {key: base64.b64encode(value).decode() for key, value in texts.items()}
+    metadata = {"name": PLUGGED_IN_SECRET, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+
+
+async def roots_in(api: KubeApi, namespace: str, name: str = CA_SECRET) -> bytes:
+    found = await api.get("v1", "Secret", name, namespace)
+    return b"" if found is None else base64.b64decode(found["data"]["root-cert.pem"])
+
+
+def present_root(label: str = "root") -> SigningCa:
+    return root_ca(label, now=PRESENT)
+
+
+async def test_first_replica_makes_the_root_and_others_use_it(kube_api: KubeApi) -> None:
+    """Kept as istiod keeps it."""
+    namespace = await kube_api.new_namespace()
+    async with client_of(kube_api) as client:
+        first, second = await opened(client, namespace), await opened(client, namespace)
+    assert first.roots.current.certificate == second.roots.current.certificate
+    assert first.roots.current.key_pem() == second.roots.current.key_pem()
+    found = await kube_api.get("v1", "Secret", CA_SECRET, namespace)
+    assert found is not None
+    assert found["type"] == "istio.io/ca-root"
+
+
+async def test_replicas_that_start_together_agree(kube_api: KubeApi) -> None:
+    """One create succeeds; the others read what it made."""
+    namespace = await kube_api.new_namespace()
+    async with client_of(kube_api) as client, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(opened(client, namespace)) for _ in range(5)]
+    assert len({task.result().roots.current.key_pem() for task in tasks}) == 1
+
+
+async def test_operators_secret_comes_first(kube_api: KubeApi) -> None:
+    """Ours is not even made."""
+    namespace, ca = await kube_api.new_namespace(), present_root()
+    await kube_api.apply(plugged_in(namespace, ca))
+    async with client_of(kube_api) as client:
+        assert (await opened(client, namespace)).roots.current.certificate == ca.certificate
+    assert await roots_in(kube_api, namespace) == b""
+
+
+async def test_root_of_ours_may_be_kept_in_cacerts(kube_api: KubeApi) -> None:
+    """USE_CACERTS_FOR_SELF_SIGNED_CA."""
+    namespace = await kube_api.new_namespace()
+    async with client_of(kube_api) as client:
+        made = await opened(client, namespace, use_cacerts=True)
+        again = await opened(client, namespace, use_cacerts=True)
+    assert made.roots.current.certificate == again.roots.current.certificate
+    assert await roots_in(kube_api, namespace, PLUGGED_IN_SECRET) == made.roots.current.roots.to_pem()
+
+
+async def test_secret_that_cannot_be_used_stops_the_start(kube_api: KubeApi) -> None:
+    """It is not replaced: the workloads of the mesh trust what it held."""
+    namespace = await kube_api.new_namespace()
+    broken = {**plugged_in(namespace, present_root()), "data": {"ca-cert.pem": "eA=="}}
+    await kube_api.apply(broken)
+    async with client_of(kube_api) as client:
+        with pytest.raises(CaError, match="missing"):
+            await opened(client, namespace)
+
+
+@pytest.mark.kube_double
+async def test_api_server_that_is_away_is_waited_for(kube_api: KubeApi) -> None:
+    """A control plane may start before its API server."""
+    namespace = await kube_api.new_namespace()
+    kube_api.faults.fail(2, "secrets")
+    async with client_of(kube_api) as client:
+        assert (await opened(client, namespace)).roots.current.roots.to_pem() == await roots_in(kube_api, namespace)
+
+
+@pytest.mark.kube_double
+async def test_missing_permission_stops_the_start(kube_api: KubeApi) -> None:
+    """Waiting would not mend it."""
+    namespace = await kube_api.new_namespace()
+    kube_api.faults.refuse(StatusError(403, "Forbidden", "secrets is forbidden"), 1, "secrets")
+    async with client_of(kube_api) as client:
+        with pytest.raises(ForbiddenError):
+            await opened(client, namespace)
+
+
+async def test_replicas_follow_the_secret(kube_api: KubeApi) -> None:
+    """A new root beside the old one is in use at all of them, and they say so."""
+    namespace, old, new = await kube_api.new_namespace(), present_root(), present_root("other")
+    both = msgspec.structs.replace(new, roots=new.roots + old.roots)
+    await kube_api.apply(plugged_in(namespace, old))
+    async with client_of(kube_api) as client:
+        replicas = [await opened(client, namespace) for _ in range(2)]
+        told: list[int] = []
+        for index, replica in enumerate(replicas):
+            replica.roots.on_change(lambda index=index: told.append(index))  # type: ignore[misc]
+        async with running(*(replica.run for replica in replicas)):
+            await kube_api.apply(plugged_in(namespace, both))
+            await eventually(lambda: all(r.roots.current.certificate == new.certificate for r in replicas))
+    assert sorted(told) == [0, 1]
+
+
+async def test_root_that_shares_nothing_is_not_taken_up(kube_api: KubeApi) -> None:
+    """The mesh would fall apart; it is told, and the present one goes on signing."""
+    namespace, old = await kube_api.new_namespace(), present_root()
+    await kube_api.apply(plugged_in(namespace, old))
+    async with client_of(kube_api) as client:
+        replica = await opened(client, namespace)
+        async with running(replica.run):
+            await kube_api.apply(plugged_in(namespace, present_root("other")))
+            await eventually(lambda: "none in common" in replica.problem)
+            assert replica.roots.current.certificate == old.certificate
+            await kube_api.apply(plugged_in(namespace, old))
+            await eventually(lambda: replica.problem == "")
+
+
+async def test_leader_renews_its_root_in_time(kube_api: KubeApi) -> None:
+    """The key stays, the old root stays trusted, and every replica takes it up; until then nothing is written."""
+    namespace = await kube_api.new_namespace()
+    async with client_of(kube_api) as client:
+        early = await opened(client, namespace)
+        old = early.roots.current
+        clock = FakeClock(PRESENT + timedelta(days=3650 * 0.81))
+        leader, follower = await opened(client, namespace, clock), await opened(client, namespace, clock)
+        async with running(follower.run, lambda: leader.lead(lasting_fence())):
+            await eventually(lambda: follower.roots.current.certificate != old.certificate)
+            fresh = follower.roots.current
+            assert leader.roots.current.certificate == fresh.certificate
+            assert fresh.key_pem() == old.key_pem()
+            assert {*old.roots.roots} < {*fresh.roots.roots}
+            assert fresh.valid_until > old.valid_until
+
+
+@pytest.mark.kube_double
+async def test_root_that_is_young_is_left_alone(kube_api: KubeApi, tmp_path: Path) -> None:
+    """As is an operator's own, however old."""
+    young, old = await kube_api.new_namespace(), await kube_api.new_namespace()
+    await kube_api.apply(plugged_in(old, present_root()))
+    clock = FakeClock(PRESENT + timedelta(days=3000))
+    async with as_user(kube_api, tmp_path, "pilot") as client:
+        leaders = [await opened(client, young), await opened(client, old, clock)]
+        begun = len(list(kube_api.requests))
+        async with running(*(partial(leader.lead, lasting_fence()) for leader in leaders)):
+            await eventually(lambda: len(list(kube_api.requests)) >= begun + 2)
+            await asyncio.sleep(0.05)
+    assert {request.verb for request in list(kube_api.requests)[begun:]} == {"get"}
+
+
+async def test_leader_writes_a_deleted_root_again(kube_api: KubeApi) -> None:
+    """The very same: workloads have what it signed."""
+    namespace = await kube_api.new_namespace()
+    async with client_of(kube_api) as client:
+        leader = await opened(client, namespace)
+        before = leader.roots.current
+        async with running(leader.run, lambda: leader.lead(lasting_fence())):
+            path = f"/api/v1/namespaces/{namespace}/secrets/{CA_SECRET}"
+            await asyncio.sleep(0.05)
+            assert (await kube_api.call("DELETE", path)).status == 200
+
+            async def is_back() -> bool:
+                return await roots_in(kube_api, namespace) == before.roots.to_pem()
+
+            await eventually(is_back)
+            await eventually(lambda: leader.problem == "")
+        assert leader.roots.current.key_pem() == before.key_pem()
+        again = await opened(client, namespace)
+        assert again.roots.current.key_pem() == before.key_pem()
+
+
+async def test_renewal_by_another_is_read_not_overwritten(kube_api: KubeApi) -> None:
+    """Of two writers the later one reads again and finds nothing to do."""
+    namespace = await kube_api.new_namespace()
+    clock = FakeClock(PRESENT + timedelta(days=3650 * 0.81))
+    async with client_of(kube_api) as client:
+        old = (await opened(client, namespace)).roots.current.certificate
+        leaders = [await opened(client, namespace, clock) for _ in range(3)]
+        followers = [leader.run for leader in leaders]
+        async with running(*followers, *(partial(leader.lead, lasting_fence()) for leader in leaders)):
+            await eventually(lambda: all(leader.roots.current.certificate != old for leader in leaders))
+        assert len({leader.roots.current.certificate for leader in leaders}) == 1
+        final = await opened(client, namespace, clock)
+    assert len(final.roots.current.roots.roots) == 2
+
+
+async def test_body_of_a_made_secret_is_what_the_reader_expects(kube_api: KubeApi) -> None:
+    """A Secret written by hand from the same texts is the same authority."""
+    namespace, ca = await kube_api.new_namespace(), present_root()
+    body = encode_ca_secret(ca, namespace=namespace, name=CA_SECRET)
+    assert (await kube_api.call("POST", f"/api/v1/namespaces/{namespace}/secrets", body)).status == 201
+    async with client_of(kube_api) as client:
+        assert (await opened(client, namespace)).roots.current.certificate == ca.certificate
