@@ -21,8 +21,21 @@ class TokenBucket:
         """Take a token; how many seconds to wait before using it."""
         if self._per_s <= 0:
             return 0.0
+        self._fill(now)
+        self._tokens -= 1
+        return max(0.0, -self._tokens / self._per_s)
+
+    def offer(self, now: float) -> bool:
+        """Take a token if there is one; whether there was. For what is dropped rather than done later."""
+        if self._per_s <= 0:
+            return True
+        self._fill(now)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def _fill(self, now: float) -> None:
         # A clock that goes back gives nothing and takes nothing.
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._per_s)
         self._at = max(self._at, now)
-        self._tokens -= 1
-        return max(0.0, -self._tokens / self._per_s)

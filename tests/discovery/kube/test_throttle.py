@@ -34,3 +34,11 @@ def test_a_clock_that_goes_back_changes_nothing() -> None:
     assert bucket.take(100) == 0
     assert bucket.take(0) == pytest.approx(1)
     assert bucket.take(101) == pytest.approx(1)
+
+
+def test_offered_tokens_are_not_owed() -> None:
+    """Who is refused takes no place: a flood does not put off the next one for long."""
+    bucket = TokenBucket(per_s=1, burst=2, now=0.0)
+    assert [bucket.offer(0.0) for _ in range(5)] == [True, True, False, False, False]
+    assert [bucket.offer(1.0) for _ in range(2)] == [True, False]
+    assert all(TokenBucket(per_s=0, burst=1, now=0.0).offer(0.0) for _ in range(3))
