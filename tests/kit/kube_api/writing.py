@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.kit.kube_api.defaults import defaulted, tracks_generation
+from tests.kit.kube_api.completion import check_schema, completed
+from tests.kit.kube_api.defaults import tracks_generation
 from tests.kit.kube_api.errors import already_exists, bad_request, conflict, forbidden, internal, invalid, not_found
 from tests.kit.kube_api.identity import check_name, generated_name, new_uid, placed
 from tests.kit.kube_api.kinds import Kind
@@ -51,10 +52,11 @@ class Writer:
         item = self._prepared(kind, item)
         change = Change(operation="CREATE", kind=kind, key=key_of(item), new=item, old=None, options=options)
         item = typed(kind, await self._admission.mutate(change) or item)
-        item = defaulted(kind.kind, item)
+        item = completed(kind, item)
         if not meta(item).get("name") and meta(item).get("generateName"):
             item = with_meta(item, name=generated_name(meta(item)["generateName"]))
         check_name(kind, item)
+        check_schema(kind, item)
         if kind.custom or tracks_generation(kind.kind):
             item = with_meta(item, generation=1)
         item = record_update(kind, None, item, options, self._state.now_text())
@@ -79,9 +81,8 @@ class Writer:
             item = self._changed(kind, shown, make(shown), options)
             change = Change(operation="UPDATE", kind=kind, key=(namespace, name), new=item, old=shown, options=options)
             item = typed(kind, await self._admission.mutate(change) or item)
-            item = self._numbered(
-                kind, shown, self._restored(kind, shown, defaulted(kind.kind, item), options), options
-            )
+            item = self._numbered(kind, shown, self._restored(kind, shown, completed(kind, item), options), options)
+            check_schema(kind, item)
             change = Change(operation="UPDATE", kind=kind, key=(namespace, name), new=item, old=shown, options=options)
             await self._admission.validate(change)
             if self._state.store.get(kind.resource, (namespace, name)) is old:
@@ -133,7 +134,7 @@ class Writer:
         return self._state.store.put(kind.resource, new)
 
     def _prepared(self, kind: Kind, item: Json) -> Json:
-        item = defaulted(kind.kind, item)
+        item = completed(kind, item)
         prepare = None if kind.custom else self._prepare.get(kind.kind)
         return prepare(item) if prepare else item
 
