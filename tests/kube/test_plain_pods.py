@@ -215,13 +215,17 @@ async def test_containers_are_started_again(site: Cluster) -> None:
 
 
 async def test_a_pod_ends_with_grace(site: Cluster) -> None:
-    """The preStop hook, then SIGTERM, then the object goes; sidecars hear of it after the containers."""
+    """The preStop hooks, then SIGTERM, then the object goes; a sidecar's hook runs at once, its SIGTERM comes last."""
     namespace = await site.api.new_namespace()
     mounts = {"volumeMounts": [{"name": "log", "mountPath": "/log"}]}
     script = "trap 'echo {0} ends >> /log/lines; exit 0' TERM; echo {0} >> /log/lines; while true; do sleep 0.05; done"
-    hook = {"preStop": {"exec": {"command": ["sh", "-c", "echo hook >> /log/lines"]}}}
-    main = shell("main", script.format("main"), lifecycle=hook, **mounts)
-    sidecar = shell("sidecar", script.format("sidecar"), restartPolicy="Always", **mounts)
+
+    def hook(line: str) -> dict[str, Any]:
+        return {"preStop": {"exec": {"command": ["sh", "-c", line]}}}
+
+    both = (hook("until grep hook /log/lines; do sleep 0.05; done"), hook("echo sidecar hook >> /log/lines"))
+    main = shell("main", script.format("main"), lifecycle=both[0], **mounts)
+    sidecar = shell("sidecar", script.format("sidecar"), restartPolicy="Always", lifecycle=both[1], **mounts)
     kept = site.directory / f"kept-{namespace}"
     kept.mkdir()
     volumes = [{"name": "log", "hostPath": {"path": str(kept)}}]
@@ -233,7 +237,7 @@ async def test_a_pod_ends_with_grace(site: Cluster) -> None:
     await site.api.delete(made)
     await site.api.until_gone(made)
     begun, ended = (lines.read_text(encoding="utf-8").splitlines()[part] for part in (slice(2), slice(2, None)))
-    assert (sorted(begun), ended) == (["main", "sidecar"], ["hook", "main ends", "sidecar ends"])
+    assert (sorted(begun), ended) == (["main", "sidecar"], ["sidecar hook", "main ends", "sidecar ends"])
 
 
 async def test_nothing_is_left_of_a_pod(site: Cluster) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -55,6 +55,7 @@ class ContainerRunner:
         restarts: RestartPolicy,
     ) -> None:
         self.record = record
+        self.begins = False  # whether it is this container's turn, or was
         self.begun = asyncio.Event()
         self.started = asyncio.Event()
         self.ended = asyncio.Event()
@@ -74,6 +75,7 @@ class ContainerRunner:
 
     async def run(self) -> None:
         """Until it has ended and will not be started again."""
+        self.begins = True
         try:
             backoff_s = _BACKOFF_S
             while not self._stopping.is_set():
@@ -92,10 +94,13 @@ class ContainerRunner:
             self.ended.set()
             self._changed()
 
-    async def stop(self, grace_s: float) -> None:
-        """PreStop hook, SIGTERM, SIGKILL when the grace is over; returns when it has ended for good."""
+    async def stop(self, grace_s: float, after: Sequence[asyncio.Event] = ()) -> None:
+        """PreStop hook, SIGTERM, SIGKILL when the grace is over; returns when it has ended for good.
+
+        ``after``: what SIGTERM waits for. The hook does not: a sidecar's runs as soon as its pod is to end.
+        """
         self._stopping.set()
-        await self._terminate(grace_s)
+        await self._terminate(grace_s, after)
 
     async def _start(self) -> ContainerProcess | None:
         try:
@@ -206,18 +211,20 @@ class ContainerRunner:
             self._process.note(f"kubelet: {reason}")
         await self._terminate(self._grace_s if grace_s is None else float(grace_s))
 
-    async def _terminate(self, grace_s: float) -> None:
+    async def _terminate(self, grace_s: float, after: Sequence[asyncio.Event] = ()) -> None:
         process, process_ended = self._process, self._process_ended
         if process is None:
             return
         deadline = self._clock.monotonic() + grace_s
         hook = (self._spec.get("lifecycle") or {}).get("preStop")
-        if hook is not None and grace_s > 0:
-            try:
-                async with asyncio.timeout(grace_s):
+        try:
+            async with asyncio.timeout(grace_s):
+                if hook is not None and grace_s > 0:
                     await self._handle(hook, grace_s)
-            except TimeoutError:
-                process.note("kubelet: the preStop hook took all of the grace period")
+                for event in after:
+                    await event.wait()
+        except TimeoutError:
+            process.note("kubelet: the preStop hook, or what it ends after, took all of the grace period")
         await process.signal(signal.SIGTERM)
         left_s = max(deadline - self._clock.monotonic(), _LAST_GRACE_S if grace_s > 0 else 0.0)
         try:

@@ -129,8 +129,7 @@ class PodWorker:
         await self._finish("Failed" if failed else "Succeeded")
 
     async def _finish(self, phase: str) -> None:
-        for sidecar in reversed(self._of(Role.SIDECAR)):
-            await sidecar.stop(float(self._pod["spec"].get("terminationGracePeriodSeconds", 30)))
+        await self._stop_all(float(self._pod["spec"].get("terminationGracePeriodSeconds", 30)))
         self._ended = phase
         await self._remove_sandbox()
         self._dirty.set()
@@ -164,13 +163,14 @@ class PodWorker:
 
     async def _stop_all(self, grace_s: float) -> None:
         """Main and init containers together, then sidecars, the last one first, with the grace that is left."""
-        deadline = self._clock.monotonic() + grace_s
         async with asyncio.TaskGroup() as group:
             for runner in self._of(Role.INIT, Role.MAIN):
                 group.create_task(runner.stop(grace_s))
-        for runner in reversed(self._of(Role.SIDECAR)):
-            left_s = max(deadline - self._clock.monotonic(), 2.0) if grace_s else 0.0
-            await runner.stop(left_s)
+            before = [runner.ended for runner in self._of(Role.INIT, Role.MAIN) if runner.begins]
+            for sidecar in reversed(self._of(Role.SIDECAR)):
+                group.create_task(sidecar.stop(grace_s, tuple(before)))
+                if sidecar.begins:
+                    before.append(sidecar.ended)
 
     async def _refresh(self) -> None:
         """Follow changes of ConfigMaps, Secrets, labels, and renew tokens."""

@@ -186,8 +186,8 @@ def write_atomically(folder: Path, files: Mapping[str, File], owner: tuple[int, 
         if not (folder / top).is_symlink():
             (folder / top).symlink_to(f"..data/{top}")
     for entry in folder.iterdir():
-        if not entry.name.startswith("..") and entry.name not in tops:
-            entry.unlink()
+        if entry.is_symlink() and not entry.name.startswith("..") and entry.name not in tops:
+            entry.unlink()  # folders are where other volumes are mounted
     if old is not None:
         shutil.rmtree(old)
 
