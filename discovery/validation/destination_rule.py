@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
+
+import msgspec
 
 from discovery.schema.destination_rule import (
     ClientTLSMode,
@@ -14,6 +17,7 @@ from discovery.schema.destination_rule import (
     PortTrafficPolicy,
     TrafficPolicy,
 )
+from discovery.schema.meta import Object
 from discovery.schema.proto_json import Problem
 from discovery.validation.fields import (
     check_duration,
@@ -28,8 +32,9 @@ from discovery.validation.fields import (
 )
 from discovery.validation.load_balancer import check_load_balancer
 
-__all__ = ["check_destination_rule"]
+__all__ = ["check_destination_rule", "check_destination_rule_in"]
 
+_CONFIG_MAP: Final = "configmap://"
 _LIMITS = (
     ("http1MaxPendingRequests", "http1_max_pending_requests"),
     ("http2MaxRequests", "http2_max_requests"),
@@ -61,7 +66,31 @@ def check_destination_rule(spec: DestinationRule) -> Iterator[Problem]:
     yield from check_export_to(spec.export_to, "spec.exportTo")
 
 
+def check_destination_rule_in(obj: Object) -> Iterator[Problem]:
+    """What is wrong with the rule where it is: what it may refer to depends on its namespace."""
+    spec: DestinationRule = obj.spec
+    namespace = obj.meta.namespace
+    elsewhere = [target for target in spec.export_to if target not in (".", namespace)]
+    if spec.workload_selector is not None and elsewhere:
+        hint = "a rule for some workloads is for those of its own namespace"
+        yield error("spec.exportTo", f"want '.' with workloadSelector, got {elsewhere[0]!r}", hint)
+    policies = [("spec.trafficPolicy", spec.traffic_policy)]
+    policies += [(f"spec.subsets[{i}].trafficPolicy", subset.traffic_policy) for i, subset in enumerate(spec.subsets)]
+    for at, policy in policies:
+        parts: list[tuple[str, TrafficPolicy | PortTrafficPolicy]] = [(at, policy)] if policy is not None else []
+        ports = policy.port_level_settings if policy is not None else ()
+        parts += [(f"{at}.portLevelSettings[{i}]", port) for i, port in enumerate(ports)]
+        for place, part in parts:
+            name = part.tls.credential_name if part.tls is not None else ""
+            own = name.removeprefix(_CONFIG_MAP).partition("/")
+            if name.startswith(_CONFIG_MAP) and (not own[1] or own[0] != namespace):
+                want = f"want {_CONFIG_MAP}{namespace}/name: a ConfigMap of the own namespace"
+                yield error(f"{place}.tls.credentialName", f"{want}, got {name!r}")
+
+
 def _policy(policy: TrafficPolicy, at: str) -> Iterator[Problem]:
+    if policy == TrafficPolicy():
+        yield error(at, "want at least one setting, got none", "remove the field")
     yield from _parts(policy, at)
     for i, port in enumerate(policy.port_level_settings):
         where = f"{at}.portLevelSettings[{i}]"
@@ -69,6 +98,8 @@ def _policy(policy: TrafficPolicy, at: str) -> Iterator[Problem]:
             yield error(f"{where}.port", "want a port, got none")
         else:
             yield from check_port(port.port.number, f"{where}.port.number")
+        if msgspec.structs.replace(port, port=None) == PortTrafficPolicy():
+            yield error(where, "want at least one setting besides the port, got none", "remove the entry")
         yield from _parts(port, where)
     if policy.tunnel is not None:
         if policy.proxy_protocol is not None:
@@ -76,6 +107,7 @@ def _policy(policy: TrafficPolicy, at: str) -> Iterator[Problem]:
         if policy.tunnel.protocol not in ("", "CONNECT", "POST"):
             yield error(f"{at}.tunnel.protocol", f"want CONNECT or POST, got {policy.tunnel.protocol!r}")
         yield from check_port(policy.tunnel.target_port, f"{at}.tunnel.targetPort")
+        yield from check_host(policy.tunnel.target_host, f"{at}.tunnel.targetHost", wildcard=False)
     if policy.retry_budget is not None:
         yield from check_percent(policy.retry_budget.percent, f"{at}.retryBudget.percent")
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
 from discovery.schema.proto_json import Problem
 from discovery.schema.virtual_service import (
+    CorsPolicy,
     Destination,
-    HeaderOperations,
     HTTPFaultInjection,
-    HTTPMatchRequest,
     HTTPRedirect,
     HTTPRetry,
     HTTPRewrite,
     HTTPRoute,
     Percent,
-    StringMatch,
 )
 from discovery.validation.fields import (
     check_duration,
@@ -29,30 +26,46 @@ from discovery.validation.fields import (
     is_label,
     warning,
 )
+from discovery.validation.http_match import check_header_name, check_headers, check_match, check_string
 from discovery.validation.regexes import check_regex
 
 __all__ = ["check_destination", "check_http_route", "check_weights"]
 
 _MAX_BODY: Final = 1 << 20
-_HEADER: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+\Z")
+_LARGE_BODY: Final = 100 << 10
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"})
+
+RETRY_ON: Final = frozenset(
+    {
+        "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "retriable-4xx", "refused-stream",
+        "retriable-status-codes", "retriable-headers", "envoy-ratelimited", "http3-post-connect-failure",
+        "cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable",
+    }
+)  # fmt: skip
+"""Conditions for a retry: https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#config-http-filters-router-x-envoy-retry-on"""
+
+GRPC_STATUS: Final = frozenset(
+    {
+        "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+        "PERMISSION_DENIED", "UNAUTHENTICATED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
+        "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
+    }
+)  # fmt: skip
 
 
 def check_http_route(route: HTTPRoute, at: str, *, delegated: bool) -> Iterator[Problem]:
     """What is wrong with a route; ``delegated``: it belongs to a VirtualService to which others delegate."""
+    rewritten = route.rewrite is not None and bool(route.rewrite.authority)
     yield from _action(route, at, delegated=delegated)
     yield from _answers(route, at)
     for i, match in enumerate(route.match):
-        yield from _match(match, f"{at}.match[{i}]")
+        yield from check_match(match, f"{at}.match[{i}]")
     for j, target in enumerate(route.route):
         yield from check_destination(target.destination, f"{at}.route[{j}].destination")
-        if target.headers is not None:
-            yield from _headers(target.headers.request, f"{at}.route[{j}].headers.request")
-            yield from _headers(target.headers.response, f"{at}.route[{j}].headers.response")
+        yield from check_headers(target.headers, f"{at}.route[{j}].headers", rewritten=rewritten)
     yield from check_weights([target.weight for target in route.route], f"{at}.route")
     yield from _timeout(route, f"{at}.timeout")
-    if route.headers is not None:
-        yield from _headers(route.headers.request, f"{at}.headers.request")
-        yield from _headers(route.headers.response, f"{at}.headers.response")
+    yield from check_headers(route.headers, f"{at}.headers", rewritten=rewritten)
     yield from _mirrors(route, at)
     if route.retries is not None:
         yield from _retries(route.retries, f"{at}.retries")
@@ -61,9 +74,7 @@ def check_http_route(route: HTTPRoute, at: str, *, delegated: bool) -> Iterator[
     if route.rewrite is not None:
         yield from _rewrite(route.rewrite, f"{at}.rewrite")
     if route.cors_policy is not None:
-        yield from check_duration(route.cors_policy.max_age, f"{at}.corsPolicy.maxAge")
-        for i, origin in enumerate(route.cors_policy.allow_origins):
-            yield from _string(origin, f"{at}.corsPolicy.allowOrigins[{i}]")
+        yield from _cors(route.cors_policy, f"{at}.corsPolicy")
 
 
 def _timeout(route: HTTPRoute, at: str) -> Iterator[Problem]:
@@ -128,9 +139,15 @@ def _answers(route: HTTPRoute, at: str) -> Iterator[Problem]:
         size = len((response.body.string or response.body.bytes or "") if response.body else "")
         if size > _MAX_BODY:
             yield error(f"{at}.directResponse.body", f"want at most {_MAX_BODY} bytes, got {size}")
+        elif size > _LARGE_BODY:
+            hint = "every proxy keeps it in memory; serve it from a workload"
+            yield warning(f"{at}.directResponse.body", f"has {size} bytes", hint)
 
 
 def _redirect(redirect: HTTPRedirect, route: HTTPRoute, at: str) -> Iterator[Problem]:
+    target = redirect.uri or redirect.authority or redirect.scheme or redirect.prefix_rewrite
+    if not target and redirect.port is None and redirect.derive_port is None:
+        yield error(at, "want uri, prefixRewrite, authority, scheme or port, got none")
     if redirect.uri and redirect.prefix_rewrite:
         yield error(at, "want uri or prefixRewrite, got both")
     if redirect.redirect_code and not 300 <= redirect.redirect_code < 400:
@@ -141,46 +158,19 @@ def _redirect(redirect: HTTPRedirect, route: HTTPRoute, at: str) -> Iterator[Pro
         yield error(f"{at}.prefixRewrite", "goes only with matches of uri.prefix")
 
 
-def _match(match: HTTPMatchRequest, at: str) -> Iterator[Problem]:
-    if match.uri is not None and match.uri.regex is not None:
-        yield from _string(match.uri, f"{at}.uri")
-    for name in ("scheme", "method", "authority"):
-        string: StringMatch | None = getattr(match, name)
-        if string is not None:
-            yield from _string(string, f"{at}.{name}")
-    for field, headers in (
-        ("headers", match.headers),
-        ("withoutHeaders", match.without_headers),
-        ("queryParams", match.query_params),
-    ):
-        for header, string in headers.items():
-            if not header:
-                yield error(f"{at}.{field}", "want a name, got none")
-            if string.regex is not None:
-                yield from _string(string, f"{at}.{field}[{header!r}]")
-    if match.port:
-        yield from check_port(match.port, f"{at}.port")
-
-
-def _string(string: StringMatch, at: str) -> Iterator[Problem]:
-    if string.prefix == "":
-        yield error(f"{at}.prefix", "want a prefix, got none", "leave out the match to match everything")
-    if string.regex is not None:
-        if not string.regex:
-            yield error(f"{at}.regex", "want a regular expression, got none")
-        yield from check_regex(string.regex, f"{at}.regex")
-
-
-def _headers(operations: HeaderOperations | None, at: str) -> Iterator[Problem]:
-    if operations is None:
-        return
-    for field, names in (("set", operations.set), ("add", operations.add), ("remove", operations.remove)):
-        for name in names:
-            pseudo = name.startswith(":")
-            if not _HEADER.match(name.removeprefix(":")):
-                yield error(f"{at}.{field}", f"want the name of a header, got {name!r}")
-            elif pseudo and name.lower() != ":authority":
-                yield error(f"{at}.{field}", f"the header {name!r} cannot be changed", "use rewrite")
+def _cors(policy: CorsPolicy, at: str) -> Iterator[Problem]:
+    yield from check_duration(policy.max_age, f"{at}.maxAge")
+    if policy.max_age is not None and policy.max_age.microseconds:
+        yield error(f"{at}.maxAge", f"want whole seconds, got {policy.max_age.total_seconds():g}s")
+    for i, origin in enumerate(policy.allow_origins):
+        yield from check_string(origin, f"{at}.allowOrigins[{i}]")
+    for i, method in enumerate(policy.allow_methods):
+        if method not in _METHODS:
+            yield error(f"{at}.allowMethods[{i}]", f"want a method such as GET, got {method!r}", "in capitals")
+    for field, names in (("allowHeaders", policy.allow_headers), ("exposeHeaders", policy.expose_headers)):
+        for i, name in enumerate(names):
+            if name != "*":
+                yield from check_header_name(name, f"{at}.{field}[{i}]")
 
 
 def _mirrors(route: HTTPRoute, at: str) -> Iterator[Problem]:
@@ -204,8 +194,12 @@ def _percentage(percent: Percent | None, at: str) -> Iterator[Problem]:
 def _retries(retries: HTTPRetry, at: str) -> Iterator[Problem]:
     if retries.attempts < 0:
         yield error(f"{at}.attempts", f"want 0 or more, got {retries.attempts}")
-    if retries.attempts == 0 and (retries.retry_on or retries.per_try_timeout is not None):
-        yield error(f"{at}.attempts", "want 1 or more with perTryTimeout or retryOn, got 0")
+    others = retries.retry_on or retries.per_try_timeout is not None or retries.retry_remote_localities is not None
+    if retries.attempts == 0 and (others or retries.backoff is not None):
+        yield error(f"{at}.attempts", "want 1 or more with other fields, got 0", "0 by itself turns retries off")
+    for token in retries.retry_on.split(",") if retries.retry_on else ():
+        if token.strip() not in RETRY_ON and not (token.strip().isdecimal() and 100 <= int(token.strip()[:4]) < 600):
+            yield error(f"{at}.retryOn", f"want conditions such as 5xx,reset or status numbers, got {token!r}")
     yield from check_duration(retries.per_try_timeout, f"{at}.perTryTimeout")
     yield from check_duration(retries.backoff, f"{at}.backoff")
 
@@ -217,6 +211,8 @@ def _fault(fault: HTTPFaultInjection, at: str) -> Iterator[Problem]:
     if delay is not None:
         if delay.exponential_delay is not None:
             yield error(f"{at}.delay.exponentialDelay", "is not supported", "use fixedDelay")
+        elif delay.fixed_delay is None:
+            yield error(f"{at}.delay.fixedDelay", "want a duration, got none")
         yield from check_duration(delay.fixed_delay, f"{at}.delay.fixedDelay")
         yield from _percentage(delay.percentage, f"{at}.delay.percentage")
     if abort is not None:
@@ -224,6 +220,10 @@ def _fault(fault: HTTPFaultInjection, at: str) -> Iterator[Problem]:
             yield error(f"{at}.abort.http2Error", "is not supported", "use httpStatus or grpcStatus")
         if abort.http_status is not None and not 200 <= abort.http_status <= 600:
             yield error(f"{at}.abort.httpStatus", f"want a status from 200 to 600, got {abort.http_status}")
+        if abort.grpc_status is not None and abort.grpc_status not in GRPC_STATUS:
+            yield error(f"{at}.abort.grpcStatus", f"want a gRPC status such as UNAVAILABLE, got {abort.grpc_status!r}")
+        if abort.http_status is None and abort.grpc_status is None and abort.http2_error is None:
+            yield error(f"{at}.abort", "want httpStatus or grpcStatus, got none")
         yield from _percentage(abort.percentage, f"{at}.abort.percentage")
 
 

@@ -16,6 +16,13 @@ from discovery.validation.fields import check_duration, error, warning
 
 __all__ = ["check_load_balancer"]
 
+TOPOLOGY_LABELS: Final = (
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+    "topology.istio.io/subzone",
+    "topology.istio.io/network",
+    "topology.istio.io/cluster",
+)
 _MAGLEV_LIMIT: Final = 5_000_011
 
 
@@ -53,6 +60,9 @@ def _maglev_size(size: int) -> bool:
 def _locality(setting: LocalityLoadBalancerSetting, at: str) -> Iterator[Problem]:
     if setting.distribute and (setting.failover or setting.failover_priority):
         yield error(at, "distribute does not go with failover or failoverPriority", "remove one of them")
+    topology = [key for key in setting.failover_priority if key.partition("=")[0] in TOPOLOGY_LABELS]
+    if setting.failover and topology:
+        yield error(f"{at}.failoverPriority", f"{topology[0]} does not go with failover", "remove one of them")
     for i, share in enumerate(setting.distribute):
         if any(not 0 < weight <= 100 for weight in share.to.values()) or sum(share.to.values()) != 100:
             got = ", ".join(str(weight) for weight in share.to.values()) or "none"
@@ -68,5 +78,5 @@ def _warmup(warmup: WarmupConfiguration, at: str) -> Iterator[Problem]:
     yield from check_duration(warmup.duration, f"{at}.duration")
     if warmup.minimum_percent is not None and not 0 <= warmup.minimum_percent <= 100:
         yield error(f"{at}.minimumPercent", f"want a percentage from 0 to 100, got {warmup.minimum_percent:g}")
-    if warmup.aggression is not None and warmup.aggression < 1:
-        yield error(f"{at}.aggression", f"want 1 or more, got {warmup.aggression:g}")
+    if warmup.aggression is not None and warmup.aggression <= 0:
+        yield error(f"{at}.aggression", f"want more than 0, got {warmup.aggression:g}")

@@ -16,9 +16,12 @@ from discovery.validation.fields import (
     is_label,
     warning,
 )
+from discovery.validation.protocols import HTTP_PROTOCOLS, TLS_PROTOCOLS, check_protocol
 from discovery.validation.workload_entry import check_workload_entry
 
 __all__ = ["check_service_entry"]
+
+_NAMED = HTTP_PROTOCOLS | TLS_PROTOCOLS  # their requests say which host they are for
 
 
 def check_service_entry(spec: ServiceEntry) -> Iterator[Problem]:
@@ -33,6 +36,7 @@ def check_service_entry(spec: ServiceEntry) -> Iterator[Problem]:
     yield from _ports(spec)
     yield from _addresses(spec)
     yield from _endpoints(spec)
+    yield from _several_hosts(spec)
     yield from check_export_to(spec.export_to, "spec.exportTo", none_allowed=True)
 
 
@@ -53,6 +57,8 @@ def _ports(spec: ServiceEntry) -> Iterator[Problem]:
         yield from check_port(port.number, f"{at}.number")
         if port.target_port:
             yield from check_port(port.target_port, f"{at}.targetPort")
+        if port.protocol:
+            yield from check_protocol(port.protocol, f"{at}.protocol")
         if not is_label(port.name):
             yield error(f"{at}.name", f"want a DNS label, got {port.name!r}")
         if port.name in names:
@@ -108,9 +114,27 @@ def _resolution(spec: ServiceEntry) -> Iterator[Problem]:
             pass
 
 
+def _several_hosts(spec: ServiceEntry) -> Iterator[Problem]:
+    """Only HTTP and TLS tell which host is meant; elsewhere all hosts of a port are one."""
+    if len(spec.hosts) < 2 or spec.resolution is Resolution.NONE:
+        return
+    for i, port in enumerate(spec.ports):
+        protocol = port.protocol.upper()
+        if protocol and protocol not in HTTP_PROTOCOLS | TLS_PROTOCOLS:
+            hint = "write an object for each host"
+            if spec.addresses:
+                yield warning(f"spec.ports[{i}].protocol", f"{protocol} cannot tell the hosts apart", hint)
+            else:
+                yield error(f"spec.ports[{i}].protocol", f"{protocol} cannot tell the hosts apart", hint)
+
+
 def _dynamic(spec: ServiceEntry) -> Iterator[Problem]:
     if not all(host.startswith("*") for host in spec.hosts):
         yield error("spec.hosts", "want wildcards only with resolution DYNAMIC_DNS", "use DNS for names")
+    for i, port in enumerate(spec.ports):
+        if port.protocol.upper() not in _NAMED:
+            want = "want HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS or TLS with resolution DYNAMIC_DNS"
+            yield error(f"spec.ports[{i}].protocol", f"{want}, got {port.protocol!r}")
     if spec.addresses:
         yield error("spec.addresses", "resolution DYNAMIC_DNS takes the address from the request")
     if spec.endpoints:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from discovery.schema.proto_json import Problem
 from discovery.schema.telemetry import CustomTag, Metrics, ProviderRef, TagOperation, Telemetry, Tracing
-from discovery.validation.fields import check_duration, check_percent, check_selector, error, warning
+from discovery.validation.fields import check_duration, check_percent, error, warning
+from discovery.validation.policy_target import check_policy_target
 
 __all__ = ["check_telemetry"]
 
 
 def check_telemetry(spec: Telemetry) -> Iterator[Problem]:
     """What is wrong with the policy."""
-    yield from check_selector(spec.selector, "spec.selector")
+    yield from check_policy_target(spec.selector, spec.target_refs, spec.target_ref)
     if len(spec.tracing) > 1:
         yield warning("spec.tracing", f"only the first of {len(spec.tracing)} has an effect")
     for i, tracing in enumerate(spec.tracing):
@@ -60,3 +61,6 @@ def _metrics(metrics: Metrics, at: str) -> Iterator[Problem]:
             if tag.operation is TagOperation.UPSERT and not tag.value:
                 where = f"{at}.overrides[{i}].tagOverrides[{name!r}].value"
                 yield error(where, "want an expression, got none", "operation REMOVE removes the tag")
+            if tag.operation is TagOperation.REMOVE and tag.value:
+                where = f"{at}.overrides[{i}].tagOverrides[{name!r}].value"
+                yield error(where, "does not go with operation REMOVE", "remove the value")

@@ -6,16 +6,16 @@ from typing import Any
 
 from discovery.schema.decode import decode
 from discovery.schema.findings import Severity
+from discovery.schema.kinds import KINDS
+from discovery.schema.meta import Kind
 from discovery.validation.objects import validate
 
 __all__ = ["errors", "warnings"]
 
-_GROUPS = {"PeerAuthentication": "security.istio.io", "Telemetry": "telemetry.istio.io"}
-
 
 def _paths(kind: str, spec: dict[str, Any], severity: Severity) -> list[str]:
-    group = _GROUPS.get(kind, "networking.istio.io")
-    decoded = decode({"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec})
+    api_version = KINDS[Kind(kind)].api_version
+    decoded = decode({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "spec": spec})
     findings = [*decoded.findings, *(finding for obj in decoded.objects for finding in validate(obj))]
     return [finding.path.removeprefix("spec.") for finding in findings if finding.severity is severity]
 

@@ -21,14 +21,16 @@ from tests.kit.validation import errors
         ({"outlierDetection": {"maxEjectionPercent": 200}}, ["outlierDetection.maxEjectionPercent"]),
         ({"tls": {"mode": "MUTUAL"}}, ["tls.clientCertificate", "tls.privateKey"]),
         ({"tls": {"mode": "SIMPLE", "credentialName": "c", "caCertificates": "/ca.pem"}}, ["tls.credentialName"]),
-        ({"portLevelSettings": [{}]}, ["portLevelSettings[0].port"]),
+        ({"portLevelSettings": [{}]}, ["portLevelSettings[0].port", "portLevelSettings[0]"]),
+        ({"portLevelSettings": [{"port": {"number": 80}}]}, ["portLevelSettings[0]"]),
+        ({}, [""]),
         ({"tls": {"mode": "ISTIO_MUTUAL"}}, []),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(policy: dict[str, Any], where: list[str]) -> None:
     """At the place where the contradiction stands."""
     found = errors("DestinationRule", {"host": "a", "trafficPolicy": policy})
-    assert found == [f"trafficPolicy.{path}" for path in where]
+    assert found == [f"trafficPolicy.{path}".removesuffix(".") for path in where]
 
 
 def test_subsets_are_told_apart_by_name() -> None:
@@ -36,3 +38,36 @@ def test_subsets_are_told_apart_by_name() -> None:
     subset = {"name": "v1", "labels": {"version": "v1"}}
     assert errors("DestinationRule", {"host": "reviews", "subsets": [subset, subset]}) == ["subsets[1].name"]
     assert errors("DestinationRule", {"subsets": [subset]}) == ["host"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "where"),
+    [
+        ({"host": "a", "workloadSelector": {}, "exportTo": ["."]}, []),
+        ({"host": "a", "workloadSelector": {}, "exportTo": ["default"]}, []),
+        ({"host": "a", "workloadSelector": {}, "exportTo": ["*"]}, ["exportTo"]),
+        ({"host": "a", "trafficPolicy": {"tls": {"mode": "SIMPLE", "credentialName": "configmap://default/c"}}}, []),
+        (
+            {"host": "a", "trafficPolicy": {"tls": {"mode": "SIMPLE", "credentialName": "configmap://other/c"}}},
+            ["trafficPolicy.tls.credentialName"],
+        ),
+        (
+            {
+                "host": "a",
+                "trafficPolicy": {
+                    "portLevelSettings": [
+                        {"port": {"number": 1}, "tls": {"mode": "SIMPLE", "credentialName": "configmap://c"}}
+                    ]
+                },
+            },
+            ["trafficPolicy.portLevelSettings[0].tls.credentialName"],
+        ),
+        (
+            {"host": "a", "trafficPolicy": {"tunnel": {"targetHost": "*", "targetPort": 1}}},
+            ["trafficPolicy.tunnel.targetHost"],
+        ),
+    ],
+)
+def test_what_depends_on_the_namespace(spec: dict[str, Any], where: list[str]) -> None:
+    """A rule for some workloads stays in its namespace, and so do the ConfigMaps that it names."""
+    assert errors("DestinationRule", spec) == where

@@ -28,6 +28,14 @@ HTTP = {"number": 80, "name": "http", "protocol": "HTTP"}
             ["endpoints[0].ports"],
         ),
         ({"exportTo": ["*", "a"]}, ["exportTo"]),
+        ({"ports": [{**HTTP, "protocol": "SMTP"}]}, ["ports[0].protocol"]),
+        ({"hosts": ["a.b", "c.d"], "resolution": "DNS", "ports": [{**HTTP, "protocol": "TCP"}]}, ["ports[0].protocol"]),
+        ({"hosts": ["a.b", "c.d"], "resolution": "DNS"}, []),
+        ({"hosts": ["*.b"], "resolution": "DYNAMIC_DNS"}, []),
+        (
+            {"hosts": ["*.b"], "resolution": "DYNAMIC_DNS", "ports": [{**HTTP, "protocol": "TCP"}]},
+            ["ports[0].protocol"],
+        ),
     ],
 )
 def test_hosts_addresses_and_endpoints_fit_the_resolution(fields: dict[str, Any], where: list[str]) -> None:
@@ -38,3 +46,14 @@ def test_hosts_addresses_and_endpoints_fit_the_resolution(fields: dict[str, Any]
 def test_a_wildcard_for_part_of_a_name_is_a_warning() -> None:
     """Envoy matches whole labels."""
     assert warnings("ServiceEntry", {"hosts": ["*api.example.com"], "ports": [HTTP]}) == ["hosts[0]"]
+
+
+def test_hosts_that_share_an_address_of_a_plain_port_are_a_warning() -> None:
+    """All of them are one to a proxy."""
+    spec = {
+        "hosts": ["a.b", "c.d"],
+        "resolution": "DNS",
+        "addresses": ["1.2.3.4"],
+        "ports": [{**HTTP, "protocol": "TCP"}],
+    }
+    assert warnings("ServiceEntry", spec) == ["ports[0].protocol"]

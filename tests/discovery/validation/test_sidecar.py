@@ -9,6 +9,7 @@ import pytest
 from tests.kit.validation import errors, warnings
 
 HTTP = {"number": 80, "protocol": "HTTP", "name": "http"}
+HTTPS = {"number": 443, "protocol": "HTTPS", "name": "https"}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,20 @@ HTTP = {"number": 80, "protocol": "HTTP", "name": "http"}
         ({"ingress": [{"port": HTTP, "defaultEndpoint": "10.0.0.1:1"}]}, ["ingress[0].defaultEndpoint"]),
         ({"ingress": [{"port": HTTP, "defaultEndpoint": "127.0.0.1:x"}]}, ["ingress[0].defaultEndpoint"]),
         ({"ingress": [{"port": HTTP, "defaultEndpoint": "unix:///app.sock"}]}, []),
+        ({}, ["spec"]),
+        ({"ingress": [{"port": HTTP, "tls": {"mode": "SIMPLE"}}]}, ["ingress[0].tls"]),
+        ({"ingress": [{"port": HTTPS, "tls": {"mode": "SIMPLE"}}]}, []),
+        (
+            {
+                "ingress": [
+                    {"port": HTTPS, "tls": {"mode": "ISTIO_MUTUAL", "httpsRedirect": True, "credentialName": "a"}}
+                ]
+            },
+            ["ingress[0].tls.mode", "ingress[0].tls.httpsRedirect", "ingress[0].tls.credentialName"],
+        ),
+        ({"outboundTrafficPolicy": {"mode": "ALLOW_ANY", "egressProxy": {"host": "a"}}}, []),
+        ({"outboundTrafficPolicy": {"egressProxy": {"host": "a"}}}, ["outboundTrafficPolicy.egressProxy"]),
+        ({"outboundTrafficPolicy": {"mode": "ALLOW_ANY_DYNAMIC_DNS"}}, ["outboundTrafficPolicy.mode"]),
         (
             {"egress": [{"bind": "unix:///s", "captureMode": "IPTABLES", "hosts": ["./*"]}]},
             ["egress[0].captureMode"],
@@ -37,3 +52,8 @@ def test_listeners_are_distinct_and_lead_somewhere(spec: dict[str, Any], where: 
 def test_what_is_covered_twice_is_a_warning() -> None:
     """It does no harm."""
     assert warnings("Sidecar", {"egress": [{"hosts": ["*/*", "./*"]}]}) == ["egress[0].hosts"]
+
+
+def test_an_empty_selector_is_a_warning() -> None:
+    """It is for the whole namespace, which may not be what was meant."""
+    assert warnings("Sidecar", {"workloadSelector": {}, "egress": [{"hosts": ["./*"]}]}) == ["workloadSelector"]

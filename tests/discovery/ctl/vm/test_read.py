@@ -9,7 +9,7 @@ import pytest
 from discovery.ctl.errors import CtlError
 from discovery.ctl.vm.read import find_group, group_of, groups_of, read_mesh, read_roots, read_text
 
-GROUP = "kind: WorkloadGroup\nmetadata: {name: vm}\nspec: {}\n"
+GROUP = "kind: WorkloadGroup\nmetadata: {name: vm}\nspec: {template: {}}\n"
 WHOLE = f"apiVersion: networking.istio.io/v1\n{GROUP}"
 
 
@@ -42,7 +42,7 @@ def test_a_group_is_found_by_name(tmp_path: Path) -> None:
     assert find_group(tmp_path, namespace="default", name="vm").key.name == "vm"
     with pytest.raises(CtlError, match="no WorkloadGroup shop/vm; there is WorkloadGroup default/vm"):
         find_group(tmp_path, namespace="shop", name="vm")
-    _file(tmp_path, WHOLE.replace("{}", "{template: {ports: {http: web}}}"))
+    _file(tmp_path, WHOLE.replace("{}", "{ports: {http: web}}"))
     with pytest.raises(CtlError, match=r"spec.template.ports"):
         find_group(tmp_path, namespace="default", name="vm")
 
