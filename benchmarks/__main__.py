@@ -18,6 +18,7 @@ import benchmarks.engine
 import benchmarks.rendering  # noqa: F401 - registers its questions
 from benchmarks import inprocess
 from benchmarks.cluster import running_cluster
+from benchmarks.dns import measure_dns
 from benchmarks.effective import measure_agent, measure_effect
 from benchmarks.mesh import Mesh, Shape
 from benchmarks.processes import (
@@ -156,6 +157,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
     skipped: list[str] = []
     if not arguments.no_inprocess:
+        _say("the DNS proxy")
+        rows += measure_dns()
         inner, skipped = inprocess.run_all()
         rows += inner
     write_results(arguments.out, rows, {"server": arguments.server, "mode": arguments.mode})

@@ -63,8 +63,15 @@ def _memory_kb(pid: int) -> tuple[int, int]:
     return tuple(int(values.get(key, "0").split()[0]) for key in ("VmRSS", "VmHWM"))  # type: ignore[return-value]  # two
 
 
+def _threads_cpu_s(pid: int) -> float:
+    """By the scheduler's own account; threads that have ended are not in it. Spec: proc(5), ``schedstat``."""
+    threads = (_PROC / str(pid) / "task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
 def usage(pid: int, *, children: bool = True) -> Usage:
-    """Usage of the process and everything it started, or of the process alone.
+    """Usage of the process and everything it started, or of the process alone: then to the nanosecond, and without
+    children that have ended.
 
     Raises:
         ProcessLookupError: there is no such process.
@@ -75,7 +82,7 @@ def usage(pid: int, *, children: bool = True) -> Usage:
     family = _family(pid, stats) if children else {pid}
     memory = [_memory_kb(member) for member in family]
     return Usage(
-        cpu_s=sum(stats[member].ticks for member in family) / _TICKS_PER_S,
+        cpu_s=sum(stats[member].ticks for member in family) / _TICKS_PER_S if children else _threads_cpu_s(pid),
         rss_mb=sum(rss for rss, _ in memory) / 1024,
         peak_rss_mb=sum(peak for _, peak in memory) / 1024,
     )

@@ -6,8 +6,10 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from benchmarks.accounting import Usage, usage
@@ -23,7 +25,10 @@ _PASSED_ON = ("PATH", "PYTHONPATH", "HOME", "LANG")
 class Agent(Process):
     """Started when the context is entered, and ready then; ``directory`` stands for the root of its pod."""
 
-    def __init__(self, server: Server, directory: Path, log: Path) -> None:
+    def __init__(
+        self, server: Server, directory: Path, log: Path, *, told: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """``told``: further environment."""
         self._ports = free_ports("admin", "status", "envoy_status", "prometheus")
         self._directory = directory
         self._state = server.state
@@ -47,9 +52,20 @@ class Agent(Process):
             "ECC_SIGNATURE_ALGORITHM": "ECDSA",
             "ISTIO_META_CLUSTER_ID": "Kubernetes",
             "ISTIO_META_INTERCEPTION_MODE": "NONE",
+            **told,
         }
         arguments = (sys.executable, "-m", "agent", "proxy", "sidecar", "--concurrency=1")
         super().__init__(arguments, log, cwd=directory, environment=environment)
+
+    @property
+    def status_port(self) -> int:
+        """Of the agent."""
+        return self._ports["status"]
+
+    @property
+    def prometheus_port(self) -> int:
+        """Of Envoy."""
+        return self._ports["prometheus"]
 
     async def __aenter__(self) -> Self:
         self._mount()

@@ -26,10 +26,13 @@ from agent.dns.resolver import Resolver
 from agent.dns.server import DnsServer, DnsServerOptions
 from agent.dns.table import Place
 from agent.dns.upstream import Server, Upstream, UpstreamOptions
+from benchmarks.accounting import usage
+from benchmarks.report import render_table
+from benchmarks.rows import Row, row
 from discovery.runtime.logs import configure_logging
 from discovery.wire.protowire import bytes_field, string_field
 
-__all__ = ["main"]
+__all__ = ["main", "measure_dns"]
 
 SEARCH = ("shop.svc.cluster.local", "svc.cluster.local", "cluster.local")
 NDOTS = 5
@@ -186,12 +189,12 @@ def count(upstream_port: int) -> int:
 
 
 STORM = {
-    "short name, own namespace": "svc-1",
-    "name.namespace": "svc-2.shop",
-    "full name, own namespace": "svc-3.shop.svc.cluster.local",
-    "host of a ServiceEntry": "api.example",
-    "external name": "www.example.org",
-    "external name that does not exist": "nothing.example.org",
+    "short_name": "svc-1",
+    "name_and_namespace": "svc-2.shop",
+    "full_name": "svc-3.shop.svc.cluster.local",
+    "service_entry_host": "api.example",
+    "external_name": "www.example.org",
+    "external_name_that_does_not_exist": "nothing.example.org",
 }
 
 
@@ -209,41 +212,45 @@ def _first_line(child: subprocess.Popen[bytes]) -> bytes:
     return child.stdout.readline() if child.stdout is not None else b""
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def _report(rate: int, seconds: float) -> None:
-    mesh = [f"svc-{number}.shop.svc.cluster.local" for number in range(SERVICES)]
+def measure_dns(*, rate: int = 10_000, seconds: float = 3) -> list[Row]:
+    """Rows: the proxy beside the resolver alone at a rate and as fast as it goes, and what reaches the resolver."""
     with (
         _child("--role", "upstream") as (_, (up,)),
         _child("--role", "proxy", "--port", str(up)) as (pid, (port, grew)),
     ):
-        print(f"name table of {SERVICES + 1} hosts: {grew} KB\n")
-        print(f"{'':44}{'answers/s':>10}{'lost':>7}{'p50 ms':>9}{'p99 ms':>9}{'us CPU of proxy':>17}")
-        runs = (
-            (f"resolver alone, {rate}/s", up, mesh, rate),
-            (f"proxy, mesh names, {rate}/s", port, mesh, rate),
-            (f"proxy, forwarded names, {rate // 5}/s", port, ["www.example.org"], rate // 5),
-            ("resolver alone, 32 at a time", up, mesh, 0),
-            ("proxy, mesh names, 32 at a time", port, mesh, 0),
-            ("proxy, forwarded names, 32 at a time", port, ["www.example.org"], 0),
-        )
-        for title, target, names, at in runs:
-            cpu = _cpu_s(pid)
-            got = load(target, names, rate=at, seconds=seconds, outstanding=32)
-            used = (_cpu_s(pid) - cpu) / got.sent * 1e6
-            print(
-                f"{title:44}{got.rate:10.0f}{got.lost:7}{got.p50_ms:9.2f}{got.p99_ms:9.2f}"
-                + (f"{used:17.0f}" if target == port else "")
-            )
-        print(f"\nquestions that reach the resolver, ndots:{NDOTS}, {len(SEARCH)} search domains, both families")
-        print(f"{'':44}{'without':>10}{'with, first':>13}{'with, again':>13}")
-        for title, name in STORM.items():
-            without = resolve(up, name)
-            first = _reaching(up, port, name)
-            print(f"{title:44}{without:10}{first:13}{_reaching(up, port, name):13}")
+        table = row("dns_name_table_memory", f"DNS proxy, {SERVICES + 1} hosts", grew / 1e3, "MB")
+        return [table, *_under_load(up, port, pid, rate, seconds), *_storm(up, port)]
+
+
+def _under_load(up: int, port: int, pid: int, rate: int, seconds: float) -> Iterator[Row]:
+    mesh = [f"svc-{number}.shop.svc.cluster.local" for number in range(SERVICES)]
+    forwarded = ["www.example.org"]
+    for name, target, names, at in (
+        ("dns_resolver_alone", up, mesh, rate),
+        ("dns_mesh_names", port, mesh, rate),
+        ("dns_forwarded_names", port, forwarded, rate // 5),
+        ("dns_resolver_alone_saturated", up, mesh, 0),
+        ("dns_mesh_names_saturated", port, mesh, 0),
+        ("dns_forwarded_names_saturated", port, forwarded, 0),
+    ):
+        title = f"DNS, {at} queries a second for {seconds:g} s" if at else "DNS, 32 queries at a time"
+        cpu_s = usage(pid, children=False).cpu_s
+        got = load(target, names, rate=at, seconds=seconds, outstanding=32)
+        used_s = usage(pid, children=False).cpu_s - cpu_s
+        yield row(f"{name}_rate", title, got.rate, "/s")
+        yield row(f"{name}_lost", title, got.lost, "")
+        yield row(f"{name}_median", title, got.p50_ms, "ms")
+        yield row(f"{name}_p99", title, got.p99_ms, "ms")
+        if target == port:
+            yield row(f"{name}_cpu", title, 1e6 * used_s / got.sent, "us")
+
+
+def _storm(up: int, port: int) -> Iterator[Row]:
+    title = f"queries that reach the resolver: ndots:{NDOTS}, {len(SEARCH)} search domains, A and AAAA"
+    for what, name in STORM.items():
+        asked = (resolve(up, name), _reaching(up, port, name), _reaching(up, port, name))
+        for how, number in zip(("without_agent", "with_agent", "with_agent_again"), asked, strict=True):
+            yield row(f"{what}_{how}", title, number, "")
 
 
 def _reaching(up: int, port: int, name: str) -> int:
@@ -265,7 +272,7 @@ def main(argv: Sequence[str]) -> int:
     elif chosen.role == "proxy":
         asyncio.run(_proxy(chosen.port))
     else:
-        _report(chosen.rate, chosen.seconds)
+        print(render_table(measure_dns(rate=chosen.rate, seconds=chosen.seconds)))
     return 0
 
 

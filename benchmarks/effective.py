@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 
 import msgspec
 
 from benchmarks.agents import Agent
+from benchmarks.answers import application, measure_answers, told
 from benchmarks.mesh import MeshDirectory
 from benchmarks.processes import LoadGenerator, MeasuringError, Server, free_ports
 from benchmarks.rows import Row, row
@@ -94,7 +96,9 @@ async def _first(probe: Probe, wanted: str) -> None:
 
 
 @asynccontextmanager
-async def _probed(setup: Setup, scratch: Path) -> AsyncIterator[tuple[MeshDirectory, Server, Agent]]:
+async def _probed(
+    setup: Setup, scratch: Path, told: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[tuple[MeshDirectory, Server, Agent]]:
     mesh = msgspec.structs.replace(setup.mesh, port=free_ports("listener")["listener"])
     directory = MeshDirectory(scratch / "mesh", mesh)
     directory.write()
@@ -102,18 +106,18 @@ async def _probed(setup: Setup, scratch: Path) -> AsyncIterator[tuple[MeshDirect
     directory.redirect_probe(0)
     async with Server(setup.command, directory.root, scratch / "server.log") as server:
         await server.rest()
-        async with Agent(server, scratch / "agent", scratch / "agent.log") as agent:
+        async with Agent(server, scratch / "agent", scratch / "agent.log", told=told) as agent:
             yield directory, server, agent
 
 
 async def measure_agent(setup: Setup, scratch: Path) -> Sequence[Row]:
-    """Rows of an agent with its Envoy: how soon it is ready, and what it costs while it relays.
+    """Rows of an agent with its Envoy: how soon it is ready, what it costs while it relays, how soon it answers.
 
     Raises:
         MeasuringError: a process ended, or Envoy never became ready.
     """
     title = f"{setup.mesh.title()}, one agent"
-    async with _probed(setup, scratch) as (_, _, agent):
+    async with application() as port, _probed(setup, scratch, told(port)) as (_, _, agent):
         await asyncio.sleep(_SETTLE_S)
         before = agent.own_usage()
         await asyncio.sleep(_IDLE_S)
@@ -123,6 +127,7 @@ async def measure_agent(setup: Setup, scratch: Path) -> Sequence[Row]:
             row("agent_memory", title, after.rss_mb, "MB"),
             row("agent_memory_peak", title, after.peak_rss_mb, "MB"),
             row("agent_idle_cpu", title, 100 * (after.cpu_s - before.cpu_s) / _IDLE_S, "%"),
+            *await measure_answers(agent, port, title),
         ]
 
 

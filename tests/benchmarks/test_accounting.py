@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -17,6 +19,14 @@ def test_usage_of_ourselves() -> None:
     mine = usage(os.getpid())
     assert mine.cpu_s >= 0
     assert 0 < mine.rss_mb <= mine.peak_rss_mb
+
+
+def test_usage_of_ourselves_alone() -> None:
+    """What a child used and left behind when it ended is not ours, and a tick is no unit for what idles."""
+    before = usage(os.getpid(), children=False)
+    subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
+    after = usage(os.getpid(), children=False)
+    assert 0 < after.cpu_s - before.cpu_s < 0.05
 
 
 def test_an_ended_process_is_an_error() -> None:
