@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from discovery.auth.jwks import JwksError
 from discovery.ca.metrics import CaMetrics
 from discovery.ca.policy import CaPolicy
 from discovery.ca.server import CertificateService
+from discovery.cluster import Cluster, open_cluster, without_runtime
 from discovery.controllers.workload_entries import Rules
 from discovery.controllers.workload_entries_keeper import WorkloadEntryKeeper
 from discovery.controllers.workload_entries_memory import MemoryEntries
@@ -29,20 +30,24 @@ from discovery.debug.explain import Explainer
 from discovery.debug.server import DebugContent, HttpEndpoint, build_application
 from discovery.engine import Database
 from discovery.front.service import Front, FrontError
+from discovery.kube.errors import KubeError
+from discovery.kube.timing import Timing
 from discovery.runtime.clock import Clock, SystemClock
 from discovery.runtime.envoy_binary import EnvoyNotFoundError, find_envoy
 from discovery.runtime.logs import get_logger
 from discovery.runtime.metrics import new_registry
+from discovery.runtime.race import first_of
 from discovery.runtime.readiness import Readiness
 from discovery.runtime.supervise import Service, run_all, stop_on_signals
+from discovery.schema.findings import Finding
 from discovery.settings import Address, Settings
 from discovery.sources.directory import ConfigDirectoryError, DirectorySource
 from discovery.sources.mesh_file import MeshConfigSource
+from discovery.sources.source import Source
+from discovery.startup import STARTING, Announcement, Part, WarmUp, warm_up
 from discovery.store.cells import MESH, ClusterFacts
 from discovery.store.state import Store
 from discovery.translate.generators import MeshGenerators
-from discovery.translate.tables import Generators
-from discovery.translate.warm import warm_tables
 from discovery.trust import SERVING_TTL, Trust
 from discovery.xds.endpoint import GrpcEndpoint, GrpcSettings
 from discovery.xds.metrics import XdsMetrics
@@ -52,7 +57,6 @@ __all__ = ["run_discovery"]
 
 log = get_logger("default")
 
-_STARTING: Final = "starting"
 _CHECK_ROOTS_S: Final = 3600.0
 _SIGNERS: Final = 2
 
@@ -63,22 +67,36 @@ async def run_discovery(settings: Settings) -> int:
     stop_on_signals(until)
     status = 0
     try:
-        async with _Discovery(settings, SystemClock()) as parts:
+        async with _Discovery(settings, SystemClock(), until) as parts:
             await run_all(parts.services, until=until)
         log.info("stopped")
-    except* (ConfigDirectoryError, EnvoyNotFoundError, FrontError, CertsError, JwksError, OSError) as failed:
-        for error in failed.exceptions:
+    except* (ConfigDirectoryError, EnvoyNotFoundError, FrontError, CertsError, JwksError, KubeError, OSError) as failed:
+        for error in _leaves(failed):
             log.error("pilot-discovery cannot go on", reason=str(error))
         status = 1
     return status
 
 
+def _leaves(group: BaseExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
 class _Discovery:
     """All parts, made in the order in which they depend on each other."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, until: asyncio.Event) -> None:
         self._settings = settings
         self._clock = clock
+        self._until = until
+        self._cluster: Cluster | None = None
         self._private = Path()
         self._signers = ThreadPoolExecutor(_SIGNERS, thread_name_prefix="sign")
         self.services: list[Service] = []
@@ -87,16 +105,19 @@ class _Discovery:
         self._private = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="pilot-discovery-"))
         settings, clock = self._settings, self._clock
         registry, readiness = new_registry(), Readiness()
-        readiness.block(_STARTING)
+        readiness.block(STARTING)
         db = Database()
-        store = Store(db, cluster=ClusterFacts(domain=settings.domain, cluster_id=settings.cluster_id))
-        sources = (
-            MeshConfigSource(Path(settings.mesh_config), store.set_mesh),
-            DirectorySource(Path(settings.config_dir), store.apply),
-        )
-        await sources[0].look()  # the trust domain is needed before anything else
-        trust = Trust(settings, trust_domain=MESH(db, None).trust_domain, clock=clock)
         generators = MeshGenerators()
+        store = Store(
+            db,
+            cluster=ClusterFacts(
+                domain=settings.domain, cluster_id=settings.cluster_id, has_pods=settings.reads_cluster
+            ),
+        )
+        if settings.reads_cluster:
+            self._cluster = await open_cluster(settings, store, readiness, Timing(clock))
+        sources = await self._sources(store)
+        trust = Trust(settings, trust_domain=MESH(db, None).trust_domain, clock=clock)
         workloads = _workloads(settings, store, MemoryEntries(store.objects, store.apply), clock, registry)
         ads = AdsServer(
             db,
@@ -127,27 +148,51 @@ class _Discovery:
             explainer=Explainer(db, generators, store.objects),
             readiness=readiness,
             registry=registry,
-            findings=lambda: tuple(finding for source in sources for finding in source.findings),
+            findings=lambda: tuple(self._findings(sources)),
             root_namespace=settings.namespace,
             gatekeeper=trust.gatekeeper,
         )
         self.services = [
             *self._http(content),
             *sources,
-            _Warm(db, generators),
+            WarmUp(db, generators),
+            *(self._cluster.services(lambda: warm_up(db, generators)) if self._cluster is not None else ()),
             *([workloads] if workloads is not None else []),
             ads,
             *self._plaintext(ads, ca),
             *self._secure(ads, ca, trust),
         ]
-        self.services.append(_Announce(self.services, readiness))
+        self.services.append(Announcement(self.services, readiness))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._signers.shutdown(wait=False)
+        if self._cluster is not None:
+            await self._cluster.close()
         await asyncio.to_thread(shutil.rmtree, self._private, ignore_errors=True)
+
+    async def _sources(self, store: Store) -> list[Source]:
+        """Feeds of the store besides the cluster. The mesh configuration has been read: all else depends on it."""
+        settings, cluster = self._settings, self._cluster
+        sources: list[Source] = []
+        if cluster is None or await asyncio.to_thread(os.path.exists, settings.mesh_config):
+            mesh = MeshConfigSource(Path(settings.mesh_config), store.set_mesh)
+            await mesh.look()
+            sources.append(mesh)
+        else:
+            await first_of(cluster.load_mesh(), _wait(self._until))
+        if settings.config_dir:
+            apply = store.apply if cluster is None else without_runtime(store.apply)
+            sources.append(DirectorySource(Path(settings.config_dir), apply))
+        return sources
+
+    def _findings(self, sources: Iterable[Source]) -> Iterator[Finding]:
+        for source in sources:
+            yield from source.findings
+        if self._cluster is not None:
+            yield from self._cluster.findings
 
     def _http(self, content: DebugContent) -> list[Service]:
         places = (("http", self._settings.http), ("monitoring", self._settings.monitoring))
@@ -218,43 +263,7 @@ def _authority(address: Address) -> str:
     return f"[{host}]:{address.port}" if ":" in host and not host.startswith("[") else f"{host}:{address.port}"
 
 
-class _Part:
-    """A service that holds nothing open."""
-
-    name = ""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to release."""
-
-    async def run(self) -> None:
-        """Nothing to do until cancelled."""
-        await asyncio.Event().wait()
-
-
-class _Warm(_Part):
-    """Before anybody is served: compute what every proxy's configuration starts from."""
-
-    name = "warm-up"
-
-    def __init__(self, db: Database, generators: Generators) -> None:
-        self._db = db
-        self._generators = generators
-
-    async def __aenter__(self) -> Self:
-        warm_tables(self._db, self._generators)
-        # What was loaded lives long: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(10_000, 10, 10)
-        return self
-
-
-class _KeepTrust(_Part):
+class _KeepTrust(Part):
     """Renews the serving certificate and takes up a renewed authority."""
 
     name = "trust"
@@ -277,22 +286,3 @@ class _KeepTrust(_Part):
                     log.info("secure port renewed its certificate", authority_changed=changed)
             except (CertsError, OSError) as error:
                 log.error("authority or certificate not renewed; the present ones stay", reason=str(error))
-
-
-class _Announce(_Part):
-    """Last to start: everything is bound, so say where, and be ready."""
-
-    name = "announcement"
-
-    def __init__(self, services: Sequence[Service], readiness: Readiness) -> None:
-        self._services = services
-        self._readiness = readiness
-
-    async def __aenter__(self) -> Self:
-        for service in self._services:
-            port = getattr(service, "port", 0)
-            if port:
-                log.info("listening", what=service.name, port=port)
-        self._readiness.release(_STARTING)
-        log.info("ready")
-        return self

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from discovery.wire.durations import DurationError, parse_duration
+from discovery.writing_settings import WRITING_VARIABLES, WritingSettings, read_writing_settings
 
 __all__ = ["FLAGS", "VARIABLES", "Address", "Flag", "Settings", "SettingsError", "Variable", "load_settings"]
 
@@ -44,10 +45,28 @@ _SECURITY: Final = "Security"
 _LOGGING: Final = "Logging"
 
 FLAGS: Final[tuple[Flag, ...]] = (
-    Flag(("--configDir", "--config-dir"), _CONFIG, "", "Directory of YAML, watched, instead of a cluster."),
+    Flag(
+        ("--configDir", "--config-dir"),
+        _CONFIG,
+        "",
+        "Directory of YAML, watched, instead of the cluster's configuration; with --kubeconfig, Services, Pods and "
+        "endpoints still come from the cluster, without it there is no cluster.",
+    ),
     Flag(("--meshConfig",), _CONFIG, "./etc/istio/config/mesh", "Mesh configuration file; need not exist."),
-    Flag(("--registries",), _CONFIG, "Kubernetes", "Accepted from istiod's manifests; objects come from --configDir."),
-    Flag(("--kubeconfig",), _CONFIG, "", "Refused: clusters are not read by this version."),
+    Flag(
+        ("--registries",),
+        _CONFIG,
+        "Kubernetes",
+        "Where services come from besides ServiceEntry: Kubernetes (the cluster that is read, if any), or nothing.",
+    ),
+    Flag(
+        ("--kubeconfig",),
+        _CONFIG,
+        "",
+        "Cluster to read; empty: the one this pod runs in, if it is one and no --configDir.",
+    ),
+    Flag(("--kubernetesApiQPS",), _CONFIG, "80", "Requests per second to the API server; 0: as many as are made."),
+    Flag(("--kubernetesApiBurst",), _CONFIG, "160", "Requests that may be made at once beyond that rate."),
     Flag(("--clusterID",), _CONFIG, "Kubernetes", "Name of the local cluster (CLUSTER_ID)."),
     Flag(("--domain",), _CONFIG, "cluster.local", "DNS suffix of Kubernetes services."),
     Flag(("--namespace", "-n"), _CONFIG, "istio-system", "Namespace of the control plane (POD_NAMESPACE)."),
@@ -112,6 +131,12 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("PILOT_ENABLE_XDS_IDENTITY_CHECK", "true", "Whether a caller must be the node that it claims to be."),
     Variable("ISTIOD_CUSTOM_HOST", "", "Further DNS names of the serving certificate, comma list."),
     Variable("REVISION", "", "Revision of this control plane."),
+    Variable("SHARED_MESH_CONFIG", "", "Name of a ConfigMap below the one of this revision, in the same namespace."),
+    Variable("ISTIO_WATCH_NAMESPACE", "", "Read objects of this namespace only; empty: of all."),
+    Variable("PILOT_IGNORE_RESOURCES", "", "CRDs not to read, comma list; *.group for all of a group."),
+    Variable("PILOT_INCLUDE_RESOURCES", "", "Exceptions from PILOT_IGNORE_RESOURCES."),
+    Variable("KUBERNETES_SERVICE_HOST", "", "Set in every pod: the API server's address."),
+    Variable("KUBERNETES_SERVICE_PORT", "", "Set in every pod: the API server's port."),
     Variable("POD_NAMESPACE", "istio-system", "Namespace of the control plane."),
     Variable("POD_NAME", "", "Name of this replica; empty: that of the host."),
     Variable(
@@ -128,6 +153,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "Whether only a proxy with the verified identity of the workload gets one.",
     ),
     Variable("CLUSTER_ID", "Kubernetes", "Name of the local cluster."),
+    *(Variable(*row) for row in WRITING_VARIABLES),
 )
 
 
@@ -143,6 +169,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     config_dir: str
     kubeconfig: str
+    registries: tuple[str, ...]
+    kubernetes_qps: float
+    kubernetes_burst: int
+    pod_environ: Mapping[str, str]  # how a pod finds its API server
+    shared_mesh_config: str
+    watch_namespace: str
+    ignored_resources: tuple[str, ...]
+    included_resources: tuple[str, ...]
     mesh_config: str
     cluster_id: str
     domain: str
@@ -183,6 +217,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     register_workloads: bool
     workload_entry_grace: timedelta
     validate_workload_identity: bool
+    writing: WritingSettings
+
+    @property
+    def reads_cluster(self) -> bool:
+        """Whether there is an API server to read from."""
+        return bool(self.kubeconfig) or (not self.config_dir and all(self.pod_environ.values()))
 
 
 def process_environ() -> dict[str, str]:
@@ -216,6 +256,17 @@ class _Reader:
         except DurationError as error:
             self.findings.append(f"{where}: {error}")
             return timedelta()
+
+    def number(self, flag: str) -> float:
+        text = self.flag(flag)
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1
+        if not 0 <= value < 1e9:  # also not for infinity and what is no number
+            self.findings.append(f"--{flag} {text!r}: want a number, 0 or more")
+            return 0
+        return value
 
     def switch(self, name: str) -> bool:
         text = self.variable(name)
@@ -251,6 +302,14 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
     settings = Settings(
         config_dir=read.flag("configDir"),
         kubeconfig=read.flag("kubeconfig"),
+        registries=_list(read.flag("registries")),
+        kubernetes_qps=read.number("kubernetesApiQPS"),
+        kubernetes_burst=int(read.number("kubernetesApiBurst")),
+        pod_environ={name: read.variable(name) for name in ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")},
+        shared_mesh_config=read.variable("SHARED_MESH_CONFIG"),
+        watch_namespace=read.variable("ISTIO_WATCH_NAMESPACE"),
+        ignored_resources=_list(read.variable("PILOT_IGNORE_RESOURCES")),
+        included_resources=_list(read.variable("PILOT_INCLUDE_RESOURCES")),
         mesh_config=read.flag("meshConfig"),
         cluster_id=read.flag_or_variable("clusterID", "CLUSTER_ID", "Kubernetes"),
         domain=read.flag("domain"),
@@ -295,6 +354,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
             read.variable("PILOT_WORKLOAD_ENTRY_GRACE_PERIOD"), "PILOT_WORKLOAD_ENTRY_GRACE_PERIOD"
         ),
         validate_workload_identity=read.switch("PILOT_WORKLOAD_ENTRY_VALIDATE_IDENTITY"),
+        writing=read_writing_settings(read),
     )
     read.findings += _contradictions(settings)
     if read.findings:
@@ -304,12 +364,14 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
 
 def _contradictions(settings: Settings) -> list[str]:
     findings = []
-    if not settings.config_dir:
+    if not settings.config_dir and not settings.reads_cluster:
         findings.append(
-            "no source of configuration: give --configDir, a directory of YAML (clusters are not read by this version)"
+            "no source of configuration: give --configDir, a directory of YAML, or --kubeconfig, a cluster; "
+            "within a cluster neither is needed, but KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set"
         )
-    if settings.kubeconfig:
-        findings.append("--kubeconfig: clusters are not read by this version; give --configDir")
+    unknown = set(settings.registries) - {"Kubernetes"}
+    if unknown:
+        findings.append(f"--registries: want Kubernetes or nothing, got {', '.join(sorted(unknown))}")
     pair = (settings.tls_cert_file, settings.tls_key_file)
     if any(pair) and not all(pair):
         findings.append("--tlsCertFile and --tlsKeyFile belong together: give both or neither")

@@ -25,7 +25,7 @@ from discovery.registry.from_workload_entry import (
 from discovery.registry.service import Registry, Service, ServiceRef
 from discovery.registry.target_ports import declared_target
 from discovery.schema.meta import Kind, ObjectKey
-from discovery.store.cells import HOST, NAMESPACES, OBJECT, SLICES, ServiceName
+from discovery.store.cells import CLUSTER, HOST, NAMESPACES, OBJECT, SLICES, ServiceName
 
 __all__ = ["ServicePort", "endpoints", "pending_pods", "service_accounts", "service_endpoints"]
 
@@ -40,6 +40,8 @@ class ServicePort(NamedTuple):
 @query
 def _pods_are_written(db: Database, namespace: str) -> MissingPod:
     """Where somebody writes Pods, an endpoint waits for its own: its identity and labels matter."""
+    if CLUSTER(db, None).has_pods:
+        return MissingPod.WITHHOLD
     return MissingPod.WITHHOLD if namespace in NAMESPACES(db, Kind.POD) else MissingPod.SERVE
 
 

@@ -51,7 +51,8 @@ class KubernetesSettings(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     watch_namespace: str = ""  # empty: all
     filter: ResourceFilter = ResourceFilter()
-    configuration: bool = True  # False: only what runs; configuration comes from elsewhere
+    configuration: bool = True  # False: configuration comes from elsewhere
+    runtime: bool = True  # False: what runs is only what configuration says
 
 
 class _Followed(msgspec.Struct, frozen=True):
@@ -155,7 +156,7 @@ class KubernetesSource:
             self._spawn(self._definitions.run(), self._definitions.name)
             await self._definitions.synced.wait()
         await self._followed[Kind.NAMESPACE].informer.synced.wait()
-        for kind in CORE.keys() - {Kind.NAMESPACE}:
+        for kind in CORE.keys() - {Kind.NAMESPACE} if self._settings.runtime else ():
             self._follow(kind, CORE[kind])
         self._definitions.subscribe(lambda _: self._replan())
         while any(not followed.informer.synced.is_set() for followed in self._followed.values()):

@@ -46,6 +46,9 @@ class ClusterFacts(NamedTuple):
 
     domain: str = "cluster.local"  # DNS suffix of Kubernetes services
     cluster_id: str = "Kubernetes"
+    has_pods: bool = (
+        False  # Pods are read from an API server: one that an endpoint names and that is not there will come
+    )
 
 
 # The object itself, None when there is none.

@@ -61,8 +61,39 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_a_source_of_configuration_is_needed() -> None:
     """Serving nothing to everybody would look like success."""
-    with pytest.raises(SettingsError, match="--configDir"):
+    with pytest.raises(SettingsError, match=r"--configDir.*--kubeconfig.*KUBERNETES_SERVICE_HOST"):
         load(configDir="")
+
+
+IN_POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "reads"),
+    [
+        ({}, {}, False),
+        ({}, {"kubeconfig": "k"}, True),
+        ({}, {"kubeconfig": "k", "configDir": ""}, True),
+        (IN_POD, {"configDir": ""}, True),
+        (IN_POD, {}, False),
+    ],
+)
+def test_which_cluster_is_read(environ: dict[str, str], flags: dict[str, str], *, reads: bool) -> None:
+    """The one of the kubeconfig, or ours if there is no directory instead: a test in some pod is not in its cluster."""
+    assert load(environ, **flags).reads_cluster is reads
+
+
+def test_registries_and_rates_are_checked() -> None:
+    """As istiod, only Kubernetes is a registry; none is possible too."""
+    assert load(registries="").registries == ()
+    assert (load().kubernetes_qps, load().kubernetes_burst) == (80, 160)
+    with pytest.raises(SettingsError) as caught:
+        load(registries="Mock", kubernetesApiQPS="many", kubernetesApiBurst="inf")
+    assert [finding.split(":")[0].split(" ")[0] for finding in caught.value.findings] == [
+        "--kubernetesApiQPS",
+        "--kubernetesApiBurst",
+        "--registries",
+    ]
 
 
 def test_every_flag_and_variable_is_told_about() -> None:

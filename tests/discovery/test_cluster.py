@@ -1,0 +1,95 @@
+"""The control plane on an API server: what it is told to read, and when it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery.cluster import Cluster, open_cluster, without_runtime
+from discovery.engine import Database
+from discovery.kube.errors import AccessError
+from discovery.kube.timing import Timing
+from discovery.runtime.readiness import Readiness
+from discovery.runtime.supervise import run_all
+from discovery.schema.meta import Kind, ObjectKey
+from discovery.settings import FLAGS, Settings, load_settings
+from discovery.store.cells import MESH
+from discovery.store.state import ObjectChange, Store, StoreCommit
+from tests.kit.eventually import eventually
+from tests.kit.kube_api.handle import KubeApi
+from tests.kit.kube_cluster import service
+
+
+def settings(kubeconfig: Path | str, environ: dict[str, str] | None = None, **flags: str) -> Settings:
+    given = {flag.field: flag.default for flag in FLAGS} | {"kubeconfig": str(kubeconfig)} | flags
+    return load_settings(given, environ or {})
+
+
+class Parts:
+    """A cluster's parts at work."""
+
+    def __init__(self) -> None:
+        self.store = Store(Database())
+        self.readiness = Readiness()
+        self.warmed = 0
+
+    def warm(self) -> None:
+        self.warmed += 1
+
+    @asynccontextmanager
+    async def running(self, wanted: Settings) -> AsyncIterator[Cluster]:
+        cluster = await open_cluster(wanted, self.store, self.readiness, Timing())
+        try:
+            await cluster.load_mesh()
+            until = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(run_all(cluster.services(self.warm), until=until))
+                yield cluster
+                until.set()
+        finally:
+            await cluster.close()
+
+
+async def test_ready_only_after_everything_was_read(kube_api: KubeApi) -> None:
+    """The mesh configuration first, then objects, then the warm-up; then nothing stands against readiness."""
+    place = await kube_api.new_namespace()
+    parts = Parts()
+
+    def mesh(text: str) -> dict[str, Any]:
+        metadata = {"name": "istio-canary", "namespace": place}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"mesh": text}}
+
+    await kube_api.apply(mesh("trustDomain: example.org"), service("a", place))
+    async with parts.running(settings(kube_api.kubeconfig, {"REVISION": "canary"}, namespace=place)):
+        assert MESH(parts.store.db, None).trust_domain == "example.org"
+        assert parts.readiness.reasons == ("cluster not read yet",)
+        await eventually(lambda: parts.readiness.ready)
+        assert parts.warmed == 1
+        assert ObjectKey(Kind.SERVICE, place, "a") in parts.store.objects
+        await kube_api.apply(mesh("discoverySelectors: [{matchLabels: {no: such}}]"))
+        await eventually(lambda: ObjectKey(Kind.SERVICE, place, "a") not in parts.store.objects)
+
+
+async def test_a_kubeconfig_that_is_missing_is_said() -> None:
+    """Before anything is bound."""
+    with pytest.raises(AccessError, match="does not exist"):
+        await open_cluster(settings("/no/such/kubeconfig"), Store(Database()), Readiness(), Timing())
+
+
+def test_a_directory_beside_a_cluster_tells_configuration_only() -> None:
+    """What runs is the cluster's to tell; else the two would overwrite each other."""
+    told: list[ObjectChange] = []
+    store = Store(Database())
+
+    def apply(changes: Any) -> StoreCommit:
+        told.extend(changes)
+        return store.apply(changes)
+
+    keys = [ObjectKey(Kind.SERVICE, "a", "b"), ObjectKey(Kind.VIRTUAL_SERVICE, "a", "b")]
+    without_runtime(apply)([ObjectChange(key, None) for key in keys])
+    assert [change.key for change in told] == keys[1:]
