@@ -15,6 +15,8 @@ MAX_LINES = 400
 DECLARATIONS_ONLY = {
     "discovery/controllers/workload_entries_metrics.py",
     "discovery/controllers/workload_entries_writer.py",
+    "discovery/inject/gotemplate/nodes.py",
+    "discovery/inject/names.py",
     "discovery/mesh/proxy.py",
     "discovery/registry/registrant.py",
     "discovery/translate/clusters/key.py",
