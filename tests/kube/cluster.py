@@ -27,7 +27,7 @@ from tests.kube.credentials import PROXY, SCHEDULER
 from tests.kube.launcher import Launcher, Running, wait_until
 from tests.kube.server import KUBERNETES_IP, ControlPlane, Place, running_control_plane
 
-__all__ = ["NODE", "Cluster", "running_cluster"]
+__all__ = ["NODE", "Cluster", "is_ready", "running_cluster"]
 
 NODE: Final = "node-1"
 _NODE_IP: Final = "10.244.0.1"
@@ -56,10 +56,14 @@ class Cluster:
             yield self
         self._api = None
 
+    def try_kubectl(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """What kubectl answers, also when it fails."""
+        command = [str(self.plane.programs["kubectl"]), "--kubeconfig", str(self.plane.address.kubeconfig), *words]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300, check=False)
+
     def kubectl(self, *words: str, stdin: str = "") -> str:
         """What kubectl answers; it must succeed."""
-        command = [str(self.plane.programs["kubectl"]), "--kubeconfig", str(self.plane.address.kubeconfig), *words]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=300, check=False)
+        done = self.try_kubectl(*words, stdin=stdin)
         assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}{done.stdout}"
         return done.stdout
 

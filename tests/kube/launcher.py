@@ -70,11 +70,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def wait_until(condition: Callable[[], bool], *programs: Running) -> None:
+def wait_until(condition: Callable[[], bool], *programs: Running, what: Callable[[], str] = str) -> None:
     """Return once the condition holds.
 
     Raises:
-        AssertionError: one of the programs ended, or a minute is over; the text holds the end of its log.
+        AssertionError: one of the programs ended, or a minute is over; the text holds the end of its log, and what
+            ``what`` says.
     """
     deadline = time.monotonic() + _READY_WITHIN_S
     while not condition():
@@ -82,5 +83,5 @@ def wait_until(condition: Callable[[], bool], *programs: Running) -> None:
         late = [program for program in programs if time.monotonic() > deadline]
         for program in ended or late:
             state = f"ended with status {program.process.returncode}" if ended else "is not ready in time"
-            raise AssertionError(f"{program.name} {state}; the end of its log:\n{program.tail()}")
+            raise AssertionError(f"{program.name} {state}; the end of its log:\n{program.tail()}\n{what()}")
         time.sleep(_PAUSE_S)
