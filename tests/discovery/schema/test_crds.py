@@ -11,6 +11,7 @@ from discovery.schema.crds import custom_resource_definitions
 from discovery.schema.kinds import KINDS
 from discovery.schema.yaml_text import parse_yaml, split_documents
 from tests.kit.conformance import CONFORMANCE_ROOT
+from tests.kit.kube_api.handle import ApiCallError, KubeApi
 from tests.kit.structural_schema import complaints
 
 FOLDER = Path(__file__).parents[3] / "charts" / "base" / "files" / "crds"
@@ -105,4 +106,48 @@ def test_valid_objects_are_admitted() -> None:
             whole = {key: document[key] for key in ("spec", "status") if key in document}
             problems += [f"{path.name}: {complaint}" for complaint in complaints(schema, whole)]
     assert problems == []
+    assert seen > 50
+
+
+async def _conditions(api: KubeApi, name: str) -> dict[str, str]:
+    definition = await api.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", name)
+    assert definition is not None
+    return {condition["type"]: condition["status"] for condition in definition["status"]["conditions"]}
+
+
+@pytest.mark.kube
+async def test_a_real_server_takes_them(kube_api: KubeApi) -> None:
+    """Every definition is structural and served, and objects are judged by it."""
+    await kube_api.apply(*DEFINITIONS.values())
+    for name in DEFINITIONS:
+        conditions = await _conditions(kube_api, name)
+        assert conditions.get("Established") == "True", name
+        assert "NonStructuralSchema" not in conditions, name
+    wrong = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "a", "namespace": "default"},
+        "spec": {"hosts": ["a"], "http": [{"match": [{"uri": {"exact": "/", "prefix": "/"}}]}]},
+    }
+    with pytest.raises(ApiCallError, match="uri"):
+        await kube_api.create(wrong, dryRun="All")
+
+
+@pytest.mark.kube
+@pytest.mark.skipif(not CONFORMANCE_ROOT.is_dir(), reason="the conformance data is not there")
+async def test_a_real_server_admits_valid_objects(kube_api: KubeApi) -> None:
+    """And prunes none of their fields."""
+    await kube_api.apply(*DEFINITIONS.values())
+    seen = 0
+    for path in _files():
+        for document in _documents(path):
+            group, _, version = str(document.get("apiVersion", "")).partition("/")
+            definition = BY_KIND.get((group, str(document.get("kind"))))
+            if definition is None or version not in [v["name"] for v in definition["spec"]["versions"]]:
+                continue
+            placed = {**document, "metadata": {**document["metadata"], "namespace": "default"}}
+            placed.pop("_err", None)
+            made = await kube_api.create(placed, dryRun="All", fieldValidation="Strict")
+            assert made.get("spec") == document.get("spec"), path
+            seen += 1
     assert seen > 50
