@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -101,7 +102,7 @@ async def test_upgrade_and_rollback(api: KubeApi, releases: helm.Config) -> None
         name = f"istio-validator-{_SYSTEM}"
         patch = [{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": "LS0tCg=="}]
         path = await api.path(_ADMISSION, "ValidatingWebhookConfiguration", name=name)
-        answer = await api.call("PATCH", path, patch, content_type="application/json-patch+json")
+        answer = await api.call("PATCH", path, json.dumps(patch).encode(), content_type="application/json-patch+json")
         assert answer.status == 200
         values = {"autoscaleEnabled": False, "replicaCount": 2}
         upgraded = await asyncio.to_thread(releases.upgrade, chart_path("discovery"), "istiod", values)
