@@ -146,8 +146,9 @@ def _service(item: Json) -> None:
 
 def _namespace(item: Json) -> None:
     name = meta(item).get("name", "")
-    labels = {**(meta(item).get("labels") or {}), "kubernetes.io/metadata.name": name}
-    item.update(with_meta(item, labels=labels))
+    if name:  # one that is to be generated is not known yet
+        labels = {**(meta(item).get("labels") or {}), "kubernetes.io/metadata.name": name}
+        item.update(with_meta(item, labels=labels))
     _missing(item, {"spec": {}, "status": {}})
     _missing(item["spec"], {"finalizers": ["kubernetes"]})
     _missing(item["status"], {"phase": "Active"})

@@ -138,6 +138,11 @@ class KubeApi:
         assert self._double is not None, "only the test double has this: mark the test `kube_double`"
         return self._double
 
+    def enforce_rbac(self) -> None:
+        """From now on roles decide; the real server never does otherwise."""
+        if self._double is not None:
+            self._double.enforce_rbac()
+
     async def call(  # noqa: PLR0913 - a request has these parts
         self,
         method: str,

@@ -52,9 +52,9 @@ class Writer:
         item = self._prepared(kind, item)
         change = Change(operation="CREATE", kind=kind, key=key_of(item), new=item, old=None, options=options)
         item = typed(kind, await self._admission.mutate(change) or item)
-        item = completed(kind, item)
         if not meta(item).get("name") and meta(item).get("generateName"):
             item = with_meta(item, name=generated_name(meta(item)["generateName"]))
+        item = completed(kind, item)
         check_name(kind, item)
         check_schema(kind, item)
         if kind.custom or tracks_generation(kind.kind):
