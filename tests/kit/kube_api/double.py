@@ -25,7 +25,7 @@ from tests.kit.kube_api.documents import VERSION, Documents
 from tests.kit.kube_api.faults import Faults
 from tests.kit.kube_api.handle import ApiAddress, kubeconfig_text
 from tests.kit.kube_api.objects import Json
-from tests.kit.kube_api.pki import ClusterCa
+from tests.kit.kube_api.pki import ClusterCa, load_pair
 from tests.kit.kube_api.requests import RequestLog
 from tests.kit.kube_api.resources import Resources
 from tests.kit.kube_api.reviews import Reviews
@@ -118,6 +118,12 @@ class Double:
     def add_user(self, token: str, name: str, *groups: str) -> None:
         """Let a token stand for a user."""
         self.authenticator.add_token(token, User(name=name, groups=(*groups, "system:authenticated")))
+
+    def client_context(self, user: str, *groups: str) -> ssl.SSLContext:
+        """TLS of a client with a certificate for the user."""
+        context = ssl.create_default_context(cadata=self.ca.pem.decode())
+        load_pair(context, self.ca.client(user, *groups))
+        return context
 
     def enforce_rbac(self) -> None:
         """From now on callers other than the administrator may do what roles grant them, and nothing else."""

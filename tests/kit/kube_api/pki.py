@@ -19,7 +19,7 @@ from certs.ca import LeafRequest, SigningCa, create_root, new_serial, sign_leaf
 from certs.keys import generate_key
 from certs.tls import KeyPair
 
-__all__ = ["ClusterCa"]
+__all__ = ["ClusterCa", "load_pair"]
 
 _DNS_NAMES: Final = (
     "localhost",
@@ -53,12 +53,7 @@ class ClusterCa:
         pair = KeyPair((sign_leaf(self._ca, request, now=self._now, serial=new_serial()),), key)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=self.pem.decode())
         context.verify_mode = ssl.CERT_OPTIONAL
-        with tempfile.TemporaryDirectory() as folder:  # the ssl module reads keys from files only
-            chain_file, key_file = Path(folder) / "chain.pem", Path(folder) / "key.pem"
-            chain_file.write_bytes(pair.chain_pem())
-            key_file.touch(mode=0o600)
-            key_file.write_bytes(pair.key_pem())
-            context.load_cert_chain(chain_file, key_file)
+        load_pair(context, pair)
         return context
 
     def client(self, user: str, *groups: str) -> KeyPair:
@@ -83,3 +78,13 @@ class ClusterCa:
             .sign(self._ca.key, SHA256())
         )
         return KeyPair((certificate,), key)
+
+
+def load_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
+    """Let a TLS endpoint present a key pair."""
+    with tempfile.TemporaryDirectory() as folder:  # the ssl module reads keys from files only
+        chain_file, key_file = Path(folder) / "chain.pem", Path(folder) / "key.pem"
+        chain_file.write_bytes(pair.chain_pem())
+        key_file.touch(mode=0o600)
+        key_file.write_bytes(pair.key_pem())
+        context.load_cert_chain(chain_file, key_file)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import ssl
-import tempfile
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +17,7 @@ from certs.keys import generate_key
 from certs.tls import KeyPair
 from discovery.runtime.clock import SystemClock
 from tests.kit.kube_api.objects import Json
+from tests.kit.kube_api.pki import load_pair
 
 __all__ = ["Decide", "WebhookServer", "allow", "deny", "patch"]
 
@@ -111,10 +110,5 @@ class WebhookServer:
 
 def _context(pair: KeyPair) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    with tempfile.TemporaryDirectory() as folder:  # the ssl module reads keys from files only
-        chain_file, key_file = Path(folder) / "chain.pem", Path(folder) / "key.pem"
-        chain_file.write_bytes(pair.chain_pem())
-        key_file.touch(mode=0o600)
-        key_file.write_bytes(pair.key_pem())
-        context.load_cert_chain(chain_file, key_file)
+    load_pair(context, pair)
     return context
