@@ -50,6 +50,7 @@ from discovery.runtime.logs import get_logger
 from discovery.runtime.process import Process, ProcessSpec
 from discovery.runtime.supervise import Service, run_all
 from discovery.wire.node import NodeType
+from discovery.wire.proxy_config import ProxyConfig
 
 if TYPE_CHECKING:
     from agent.dns_proxy import DnsProxy
@@ -58,6 +59,7 @@ __all__ = ["StartError", "run_agent"]
 
 _LOG: Final = get_logger("default")
 _ISTIO_EXTENSION: Final = b"istio.workload.BootstrapExtension"
+_DNS_CLUSTER: Final = b"envoy.extensions.clusters.dns.v3.DnsCluster"
 _CREDENTIAL_SOCKET: Final = "./var/run/secrets/credential-uds/socket"
 _PROBE_S: Final = 1.0
 _RESOLVE_S: Final = 15.0
@@ -155,12 +157,18 @@ async def _look_at_host(settings: Settings) -> Host:
         ips=instance_ips(env.instance_ip, list_interfaces(), excluded=names),
         envoy=str(binary),
         istio_envoy=bool(wants_extension) and mentions(binary, _ISTIO_EXTENSION),
+        dns_cluster=not env.disable_envoy and _calls_by_name(settings.config) and mentions(binary, _DNS_CLUSTER),
         foreign_sds=foreign,
         credential_socket=await socket_answers(Path(_CREDENTIAL_SOCKET), timeout_s=_PROBE_S),
         config_override=_read_override(env.bootstrap_override, env.host_ip),
         cpus=cpu_limit(),
         statsd_address=await _resolve_statsd(settings.config.statsd_udp_address),
     )
+
+
+def _calls_by_name(config: ProxyConfig) -> bool:
+    """Whether Envoy itself calls services that are found by name; only then it is worth a look into the binary."""
+    return any((config.tracing, config.envoy_metrics_service, config.envoy_access_log_service))
 
 
 def _binary(settings: Settings) -> str:

@@ -53,6 +53,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         ips: addresses of the workload, the one it is known by first.
         envoy: path of the binary.
         istio_envoy: whether that binary has Istio's own extensions.
+        dns_cluster: whether it has ``DnsCluster``; older ones know only the fields that it replaced.
         foreign_sds: whether somebody else serves the SDS socket.
         credential_socket: whether an external provider serves gateway credentials.
         config_override: JSON to lay over the bootstrap.
@@ -63,6 +64,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     ips: tuple[str, ...]
     envoy: str = "envoy"
     istio_envoy: bool = False
+    dns_cluster: bool = False
     foreign_sds: bool = False
     credential_socket: bool = False
     config_override: str = ""
@@ -159,6 +161,7 @@ def bootstrap_key(settings: Settings, host: Host, *, node: Node, addresses: Addr
         strip_fragment=env.strip_fragment,
         count_connections=env.exit_on_zero_connections,
         istio_extensions=host.istio_envoy,
+        dns_extension=host.dns_cluster,
         lightstep_token_file=paths.lightstep_token,
     )
 

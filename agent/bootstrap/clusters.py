@@ -22,6 +22,7 @@ __all__ = ["ClusterKey", "Sockets", "build_clusters"]
 
 _ADS: Final = {"ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3"}
 _MANY: Final = 100_000
+_DNS_CLUSTER: Final = "type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster"
 
 
 class Sockets(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,13 +34,17 @@ class Sockets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterKey(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the static clusters depend on; ``own_cluster`` only with self-discovery."""
+    """All that the static clusters depend on; ``own_cluster`` only with self-discovery.
+
+    ``dns_extension``: the Envoy to be started has ``DnsCluster`` (since 1.34), and warns of the fields that it replaced.
+    """
 
     config: ProxyConfig
     addresses: AddressPlan
     sockets: Sockets
     client_files: ClientFiles = ClientFiles()
     own_cluster: str = ""
+    dns_extension: bool = False
 
 
 def build_clusters(key: ClusterKey) -> list[dict[str, Any]]:
@@ -69,11 +74,10 @@ def build_clusters(key: ClusterKey) -> list[dict[str, Any]]:
     return clusters
 
 
-def _cluster(name: str, kind: str, timeout: str, **members: Any) -> dict[str, Any]:
+def _cluster(name: str, timeout: str, **members: Any) -> dict[str, Any]:
     return {
         "name": name,
         "alt_stat_name": name + ";",  # see stats: ";" ends a cluster's name
-        "type": kind,
         "connect_timeout": timeout,
         "lb_policy": "ROUND_ROBIN",
         **members,
@@ -81,14 +85,14 @@ def _cluster(name: str, kind: str, timeout: str, **members: Any) -> dict[str, An
 
 
 def _local(name: str, assignment: dict[str, Any]) -> dict[str, Any]:
-    return _cluster(name, "STATIC", "0.250s", load_assignment=assignment)
+    return _cluster(name, "0.250s", type="STATIC", load_assignment=assignment)
 
 
 def _grpc_pipe(name: str, path: str) -> dict[str, Any]:
     return _cluster(
         name,
-        "STATIC",
         "1s",
+        type="STATIC",
         typed_extension_protocol_options=HTTP2_OPTIONS,
         load_assignment=pipe_load_assignment(name, path),
     )
@@ -104,17 +108,18 @@ def _xds(path: str) -> dict[str, Any]:
     }
 
 
-def _named(key: ClusterKey, name: str, address: str, **members: Any) -> dict[str, Any]:
+def _named(key: ClusterKey, name: str, address: str, *, refresh: str = "", **members: Any) -> dict[str, Any]:
+    """A cluster that is found by its DNS name, looked up again after ``refresh`` or when the answer's time is over."""
     host, port = split_address(address)
-    return _cluster(
-        name,
-        "STRICT_DNS",
-        "1s",
-        respect_dns_ttl=True,
-        dns_lookup_family=key.addresses.dns_lookup_family,
-        load_assignment=hosts_load_assignment(name, host, port),
-        **members,
-    )
+    dns: dict[str, Any] = {"respect_dns_ttl": True, "dns_lookup_family": key.addresses.dns_lookup_family}
+    if refresh:
+        dns["dns_refresh_rate"] = refresh
+    if key.dns_extension:
+        kind = {"cluster_type": {"name": "envoy.clusters.dns", "typed_config": {"@type": _DNS_CLUSTER, **dns}}}
+    else:
+        kind = {"type": "STRICT_DNS", **dns}
+    assignment = hosts_load_assignment(name, host, port)
+    return _cluster(name, "1s", **kind, load_assignment=assignment, **members)
 
 
 def _tracers(key: ClusterKey) -> list[dict[str, Any]]:
@@ -123,7 +128,7 @@ def _tracers(key: ClusterKey) -> list[dict[str, Any]]:
         return []
     if tracing.zipkin and tracing.zipkin.address:
         tls = upstream_tls(tracing.tls_settings, key.client_files, alpn=False)
-        return [_named(key, "zipkin", tracing.zipkin.address, dns_refresh_rate="30s", **tls)]
+        return [_named(key, "zipkin", tracing.zipkin.address, refresh="30s", **tls)]
     tls = upstream_tls(tracing.tls_settings, key.client_files)
     if tracing.lightstep and tracing.lightstep.address:
         http2 = {"typed_extension_protocol_options": HTTP2_OPTIONS}

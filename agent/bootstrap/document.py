@@ -43,6 +43,7 @@ class BootstrapKey(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         config: the effective ProxyConfig, addresses resolved (``$(HOST_IP)``, statsd).
         istio_extensions: whether the Envoy to be started has Istio's own extensions.
+        dns_extension: whether it has ``DnsCluster``.
         lightstep_token_file: where the access token was written; needed with that tracer only.
     """
 
@@ -60,6 +61,7 @@ class BootstrapKey(msgspec.Struct, frozen=True, kw_only=True):
     strip_fragment: bool = True
     count_connections: bool = False
     istio_extensions: bool = False
+    dns_extension: bool = False
     lightstep_token_file: str = ""
 
 
@@ -96,6 +98,7 @@ def build_bootstrap(key: BootstrapKey) -> Bootstrap:
         sockets=key.sockets,
         client_files=key.client_files,
         own_cluster=own_cluster,
+        dns_extension=key.dns_extension,
     )
     document = {
         "application_log_config": {

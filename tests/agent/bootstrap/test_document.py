@@ -119,3 +119,17 @@ def test_load_statistics_must_be_json(tmp_path: Path) -> None:
     told = settings(tmp_path, env={"ISTIO_META_LOAD_STATS_CONFIG_JSON": "nope"})
     with pytest.raises(ValueError, match="ISTIO_META_LOAD_STATS_CONFIG_JSON"):
         launch(told)
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("modern", [True, False])
+def test_no_field_of_dns_is_deprecated(tmp_path: Path, *, modern: bool) -> None:
+    """With the extension in their place Envoy does not warn of them; older ones, which lack it, get the fields."""
+    text = (CASES / "services_dns.in.yaml").read_text()
+    launched = _launch(text.replace("dns_cluster: true", f"dns_cluster: {modern}"), tmp_path)
+    assert launched.bootstrap is not None
+    (tmp_path / "bootstrap.json").write_bytes(launched.bootstrap.encode())
+    args = [str(envoy_binary()), "-c", str(tmp_path / "bootstrap.json"), "--mode", "validate", "-l", "warning"]
+    done = subprocess.run(args, capture_output=True, check=False, timeout=60, cwd=tmp_path, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ("respect_dns_ttl" in done.stderr) == (not modern)
