@@ -36,7 +36,7 @@ class Sockets(msgspec.Struct, frozen=True, kw_only=True):
 class ClusterKey(msgspec.Struct, frozen=True, kw_only=True):
     """All that the static clusters depend on; ``own_cluster`` only with self-discovery.
 
-    ``dns_extension``: the Envoy to be started has ``DnsCluster`` (since 1.34), and warns of the fields that it replaced.
+    ``dns_extension``: the Envoy to be started has ``DnsCluster`` (since 1.34), and warns of what that replaced.
     """
 
     config: ProxyConfig
@@ -108,16 +108,15 @@ def _xds(path: str) -> dict[str, Any]:
     }
 
 
-def _named(key: ClusterKey, name: str, address: str, *, refresh: str = "", **members: Any) -> dict[str, Any]:
+def _named(key: ClusterKey, name: str, address: str, refresh: str = "", /, **members: Any) -> dict[str, Any]:
     """A cluster that is found by its DNS name, looked up again after ``refresh`` or when the answer's time is over."""
     host, port = split_address(address)
     dns: dict[str, Any] = {"respect_dns_ttl": True, "dns_lookup_family": key.addresses.dns_lookup_family}
     if refresh:
         dns["dns_refresh_rate"] = refresh
+    kind: dict[str, Any] = {"type": "STRICT_DNS", **dns}
     if key.dns_extension:
         kind = {"cluster_type": {"name": "envoy.clusters.dns", "typed_config": {"@type": _DNS_CLUSTER, **dns}}}
-    else:
-        kind = {"type": "STRICT_DNS", **dns}
     assignment = hosts_load_assignment(name, host, port)
     return _cluster(name, "1s", **kind, load_assignment=assignment, **members)
 
@@ -128,7 +127,7 @@ def _tracers(key: ClusterKey) -> list[dict[str, Any]]:
         return []
     if tracing.zipkin and tracing.zipkin.address:
         tls = upstream_tls(tracing.tls_settings, key.client_files, alpn=False)
-        return [_named(key, "zipkin", tracing.zipkin.address, refresh="30s", **tls)]
+        return [_named(key, "zipkin", tracing.zipkin.address, "30s", **tls)]
     tls = upstream_tls(tracing.tls_settings, key.client_files)
     if tracing.lightstep and tracing.lightstep.address:
         http2 = {"typed_extension_protocol_options": HTTP2_OPTIONS}
