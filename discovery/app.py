@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from discovery.auth.caller import Listener
 from discovery.auth.jwks import JwksError
 from discovery.ca.metrics import CaMetrics
 from discovery.ca.policy import CaPolicy
+from discovery.ca.secret_roots import SecretRoots
 from discovery.ca.server import CertificateService
 from discovery.cluster import Cluster, open_cluster, without_runtime
 from discovery.controllers.workload_entries import Rules
@@ -49,6 +51,7 @@ from discovery.store.cells import MESH, ClusterFacts
 from discovery.store.state import Store
 from discovery.translate.generators import MeshGenerators
 from discovery.trust import SERVING_TTL, Trust
+from discovery.writing import Writing, node_authorizer, open_authority, token_reviewer
 from discovery.xds.endpoint import GrpcEndpoint, GrpcSettings
 from discovery.xds.metrics import XdsMetrics
 from discovery.xds.server import AdsServer, AdsSettings
@@ -97,6 +100,8 @@ class _Discovery:
         self._clock = clock
         self._until = until
         self._cluster: Cluster | None = None
+        self._authority: SecretRoots | None = None
+        self._writing: Writing | None = None
         self._private = Path()
         self._signers = ThreadPoolExecutor(_SIGNERS, thread_name_prefix="sign")
         self.services: list[Service] = []
@@ -117,7 +122,7 @@ class _Discovery:
         if settings.reads_cluster:
             self._cluster = await open_cluster(settings, store, readiness, Timing(clock))
         sources = await self._sources(store)
-        trust = Trust(settings, trust_domain=MESH(db, None).trust_domain, clock=clock)
+        trust = await self._open_trust(MESH(db, None).trust_domain, registry)
         workloads = _workloads(settings, store, MemoryEntries(store.objects, store.apply), clock, registry)
         ads = AdsServer(
             db,
@@ -142,6 +147,7 @@ class _Discovery:
             metrics=CaMetrics(registry, ca=lambda: trust.roots.current, clock=clock),
             clock=clock,
             executor=self._signers,
+            impersonation=node_authorizer(settings, store),
         )
         content = DebugContent(
             connections=ads.connections,
@@ -161,6 +167,7 @@ class _Discovery:
             ads,
             *self._plaintext(ads, ca),
             *self._secure(ads, ca, trust),
+            *await self._writers(store, trust, registry),
         ]
         self.services.append(Announcement(self.services, readiness))
         return self
@@ -169,6 +176,8 @@ class _Discovery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._signers.shutdown(wait=False)
+        if self._writing is not None:
+            await self._writing.close()
         if self._cluster is not None:
             await self._cluster.close()
         await asyncio.to_thread(shutil.rmtree, self._private, ignore_errors=True)
@@ -187,6 +196,38 @@ class _Discovery:
             apply = store.apply if cluster is None else without_runtime(store.apply)
             sources.append(DirectorySource(Path(settings.config_dir), apply))
         return sources
+
+    async def _open_trust(self, trust_domain: str, registry: CollectorRegistry) -> Trust:
+        """The authority and the authenticators; with a cluster, the Secret of the one and the token reviews of it."""
+        settings, cluster, timing = self._settings, self._cluster, Timing(self._clock)
+        if cluster is None:
+            return Trust(settings, trust_domain=trust_domain, clock=self._clock)
+        opening = open_authority(settings, cluster.client, trust_domain=trust_domain, timing=timing)
+        self._authority = await first_of(opening, _wait(self._until))
+        return Trust(
+            settings,
+            trust_domain=trust_domain,
+            clock=self._clock,
+            roots=self._authority.roots if self._authority is not None else None,
+            reviewer=token_reviewer(
+                settings, cluster.client, trust_domain=trust_domain, timing=timing, registry=registry
+            ),
+        )
+
+    async def _writers(self, store: Store, trust: Trust, registry: CollectorRegistry) -> list[Service]:
+        """What writes to the cluster, where there is one and this replica leads."""
+        if self._cluster is None:
+            return []
+        self._writing = Writing(
+            self._cluster.client,
+            self._settings,
+            store,
+            trust,
+            self._authority,
+            timing=Timing(self._clock),
+            registry=registry,
+        )
+        return await self._writing.services()
 
     def _findings(self, sources: Iterable[Source]) -> Iterator[Finding]:
         for source in sources:
@@ -272,14 +313,20 @@ class _KeepTrust(Part):
         self._trust = trust
         self._front = front
         self._clock = clock
+        self._changed = asyncio.Event()
+        trust.roots.on_change(self._changed.set)
 
     async def run(self) -> None:
-        """Look now and then, until cancelled; what fails is tried again next time."""
+        """Look now and then, and when the authority changed, until cancelled; what fails is tried again next time."""
         renew_at = self._clock.monotonic() + SERVING_TTL.total_seconds() / 2
         while True:
-            await asyncio.sleep(_CHECK_ROOTS_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CHECK_ROOTS_S):
+                    await self._changed.wait()
             try:
-                changed = self._trust.roots.reload(now=self._clock.now())
+                self._trust.roots.reload(now=self._clock.now())
+                changed = self._changed.is_set()
+                self._changed.clear()
                 if changed or self._clock.monotonic() >= renew_at:
                     self._front.renew()
                     renew_at = self._clock.monotonic() + SERVING_TTL.total_seconds() / 2

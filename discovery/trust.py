@@ -23,16 +23,39 @@ from discovery.front.service import ServingCertificate
 from discovery.runtime.clock import Clock
 from discovery.settings import Settings
 
-__all__ = ["SERVING_TTL", "Trust"]
+__all__ = ["SERVING_TTL", "Trust", "ca_settings"]
 
 SERVING_TTL: Final = timedelta(hours=24)
+
+
+def ca_settings(settings: Settings, trust_domain: str) -> CaSettings:
+    """Where the authority is looked for among files, and what a root of ours is like."""
+    return CaSettings(
+        plugged_in=Path(settings.root_ca_dir) if settings.root_ca_dir else None,
+        self_signed=Path(settings.ca_dir) if settings.ca_dir else None,
+        trust_domain=trust_domain,
+        lifetime=settings.self_signed_ttl,
+        renew_percent=settings.writing.root_grace_percent,
+    )
 
 
 class Trust:
     """Holds the authority and answers who may be trusted with what."""
 
-    def __init__(self, settings: Settings, *, trust_domain: str, clock: Clock) -> None:
-        """Open the authority and read the key files.
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        trust_domain: str,
+        clock: Clock,
+        roots: CaRoots | None = None,
+        reviewer: Authenticator | None = None,
+    ) -> None:
+        """Open the authority, unless it is given, and read the key files.
+
+        Args:
+            roots: an authority that is kept elsewhere, such as in a Secret.
+            reviewer: who is asked about tokens last.
 
         Raises:
             CaError: there is an authority that cannot be used.
@@ -42,14 +65,8 @@ class Trust:
         self._settings = settings
         self._trust_domain = trust_domain
         self._clock = clock
-        self.roots = CaRoots.open(
-            CaSettings(
-                plugged_in=Path(settings.root_ca_dir) if settings.root_ca_dir else None,
-                self_signed=Path(settings.ca_dir) if settings.ca_dir else None,
-                trust_domain=trust_domain,
-            ),
-            now=clock.now(),
-        )
+        self._reviewer = reviewer
+        self.roots = roots or CaRoots.open(ca_settings(settings, trust_domain), now=clock.now())
         self._client_roots = self._read_client_roots()
         self.gatekeeper = AuthenticatorChain(self._authenticators())
 
@@ -79,6 +96,8 @@ class Trust:
             issuer = DevIssuer.open(Path(self._settings.dev_token_dir))
             rule = issuer.rule(audiences=audiences)
             found.append(JwtAuthenticator(rule, trust_domain=self._trust_domain, clock=self._clock))
+        if self._reviewer is not None:
+            found.append(self._reviewer)
         return found
 
     def serving_certificate(self) -> ServingCertificate:
@@ -106,6 +125,12 @@ class Trust:
         leaf = sign_leaf(ca, request, now=self._clock.now(), serial=new_serial())
         chain = pem.dump_certificates((leaf, *ca.intermediates))
         return ServingCertificate(chain.decode(), dump_key(key).decode(), roots_pem)
+
+    def serving_roots_pem(self) -> str:
+        """The roots that lead to the serving certificate: what an API server must have to call our webhooks."""
+        if self._settings.tls_cert_file:
+            return self._client_roots.to_pem().decode() if self._client_roots.roots else ""
+        return self.roots.current.roots.to_pem().decode()
 
     def _dns_names(self) -> tuple[str, ...]:
         namespace, revision = self._settings.namespace, self._settings.revision

@@ -19,12 +19,24 @@ from prometheus_client import CollectorRegistry, Gauge
 from discovery.kube.election import Create, Election, LeaseRecord, LeaseTimes, Look, Renew, decode_lease, encode_lease
 from discovery.kube.errors import ConflictError, KubeError, NotFoundError
 from discovery.kube.resources import Resource
+from discovery.kube.timing import Timing
 from discovery.runtime.clock import Clock
 from discovery.runtime.logs import get_logger
 from discovery.runtime.race import first_of
+from discovery.runtime.supervise import Service
 
-__all__ = ["LEASES", "ElectionMetrics", "Fence", "LeaseClient", "LeaseElector", "NotLeadingError"]
+__all__ = [
+    "LEASES",
+    "ElectionMetrics",
+    "Elector",
+    "Fence",
+    "LeaseClient",
+    "LeaseElector",
+    "NotLeadingError",
+    "SoleWriter",
+]
 
+_FOR_EVER_S: Final = 100 * 365 * 86400.0
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")
 _log = get_logger("leader")
 
@@ -127,6 +139,47 @@ class Fence:
         await first_of(expiry(), loss())
 
 
+class Elector(Service, Protocol):
+    """Tells those who may write when they may."""
+
+    @property
+    def leading(self) -> bool:
+        """Whether this replica may write now."""
+
+    async def run_while_leading(self, make: Callable[[Fence], Awaitable[None]]) -> None:
+        """For each term of leadership, have ``make(fence)`` run."""
+
+
+class SoleWriter:
+    """In place of an election where there is but one replica: it leads as long as it lives."""
+
+    leading = True
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name = f"sole writer {name}"
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        """Nothing to bind."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to release."""
+
+    async def run(self) -> None:
+        """Nothing to do until cancelled."""
+        await asyncio.Event().wait()
+
+    async def run_while_leading(self, make: Callable[[Fence], Awaitable[None]]) -> None:
+        """Have ``make(fence)`` run, behind a fence that stands open."""
+        fence = Fence(self._clock)
+        fence.extend(self._clock.monotonic() + _FOR_EVER_S)
+        await make(fence)
+        await asyncio.Event().wait()
+
+
 class LeaseElector:
     """Stands for election as long as it runs, and tells those who may write when they may. A ``Service``.
 
@@ -137,7 +190,6 @@ class LeaseElector:
         namespace: of the Lease.
         lease: its name.
         identity: unlike any other candidate's and unlike that of earlier lives, such as `<pod>_<random>`.
-        sleep: stands in for `asyncio.sleep`.
     """
 
     def __init__(  # noqa: PLR0913 - wired by name in one place
@@ -147,19 +199,18 @@ class LeaseElector:
         namespace: str,
         lease: str,
         identity: str,
-        clock: Clock,
+        timing: Timing = Timing(),  # noqa: B008 - immutable
         times: LeaseTimes = LeaseTimes(),  # noqa: B008 - immutable
         metrics: ElectionMetrics | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = f"leader election {lease}"
         self._client = client
         self._namespace = namespace
         self._lease = lease
         self._path = LEASES.object(namespace, lease)
-        self._clock = clock
+        self._clock = timing.clock
         self._times = times
-        self._sleep = sleep
+        self._sleep = timing.sleep
         self._election = Election(identity, times)
         self._fence: Fence | None = None
         self._began = asyncio.Event()

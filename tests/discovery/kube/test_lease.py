@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from discovery.kube.election import LeaseTimes
-from discovery.kube.lease import ElectionMetrics, Fence, LeaseElector, NotLeadingError
+from discovery.kube.lease import ElectionMetrics, Fence, LeaseElector, NotLeadingError, SoleWriter
+from discovery.kube.timing import Timing
 from discovery.runtime.clock import SystemClock
 from tests.kit.eventually import eventually
 from tests.kit.fake_clock import FakeClock
@@ -24,10 +25,9 @@ def elector(client: LeaseClient, name: str, clock: FakeClock, metrics: ElectionM
         namespace="istio-system",
         lease="leader",
         identity=name,
-        clock=clock,
+        timing=Timing(clock, clock.sleep),
         times=TIMES,
         metrics=metrics,
-        sleep=clock.sleep,
     )
 
 
@@ -314,7 +314,7 @@ async def test_real_time_works_too() -> None:
     """With the machine's clock and the shortest lease, a successor leads within its time."""
     server, clock, times = LeaseServer(), SystemClock(), LeaseTimes(lease_s=1)
     one, two = (
-        LeaseElector(server.client(name), namespace="n", lease="l", identity=name, clock=clock, times=times)
+        LeaseElector(server.client(name), namespace="n", lease="l", identity=name, times=times)
         for name in ("one", "two")
     )
     async with running(one, two) as tasks:
@@ -323,3 +323,17 @@ async def test_real_time_works_too() -> None:
         began = clock.monotonic()
         await eventually(lambda: two.leading, within_s=3)
         assert clock.monotonic() - began < 2  # 1 s, and what a busy machine adds
+
+
+async def test_sole_writer_leads_without_asking() -> None:
+    """ENABLE_LEADER_ELECTION=false: its fence stands open."""
+    clock, work = FakeClock(), Work()
+    writer = SoleWriter("leader", clock)
+    assert writer.leading
+    async with writer, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(writer.run()), group.create_task(writer.run_while_leading(work))]
+        await settle()
+        clock.advance(1e6)
+        work.fences[0].check()
+        for task in tasks:
+            task.cancel()
