@@ -25,6 +25,7 @@ from discovery.ca.server import CertificateService
 from discovery.cluster import Cluster, open_cluster, without_runtime
 from discovery.controllers.workload_entries import Rules
 from discovery.controllers.workload_entries_keeper import WorkloadEntryKeeper
+from discovery.controllers.workload_entries_kube import ClusterEntries
 from discovery.controllers.workload_entries_memory import MemoryEntries
 from discovery.controllers.workload_entries_metrics import WorkloadEntryMetrics
 from discovery.controllers.workload_entries_writer import EntryWriter
@@ -123,7 +124,7 @@ class _Discovery:
             self._cluster = await open_cluster(settings, store, readiness, Timing(clock))
         sources = await self._sources(store)
         trust = await self._open_trust(MESH(db, None).trust_domain, registry)
-        workloads = _workloads(settings, store, MemoryEntries(store.objects, store.apply), clock, registry)
+        workloads = _workloads(settings, store, self._entries(store), clock, registry)
         ads = AdsServer(
             db,
             generators,
@@ -181,6 +182,12 @@ class _Discovery:
         if self._cluster is not None:
             await self._cluster.close()
         await asyncio.to_thread(shutil.rmtree, self._private, ignore_errors=True)
+
+    def _entries(self, store: Store) -> EntryWriter:
+        """Where WorkloadEntries are kept: where the rest of the configuration is."""
+        if self._cluster is None or self._settings.config_dir:
+            return MemoryEntries(store.objects, store.apply)
+        return ClusterEntries(self._cluster.client)
 
     async def _sources(self, store: Store) -> list[Source]:
         """Feeds of the store besides the cluster. The mesh configuration has been read: all else depends on it."""
