@@ -1,0 +1,253 @@
+"""Faults of the API server under a running control plane: no object lost, no push twice, last good served."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import structlog
+
+from discovery.app import run_discovery
+from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
+from discovery.runtime.logs import Logger, configure_logging
+from discovery.settings import FLAGS, load_settings
+from discovery.wire.type_urls import CLUSTER, ENDPOINT
+from tests.kit.eventually import eventually
+from tests.kit.kube_api.errors import internal
+from tests.kit.kube_api.handle import KubeApi
+from tests.kit.kube_cluster import crds, endpoint_slice, namespace, pod, service
+from tests.kit.live_envoy import free_port
+from tests.kit.xds_clients import DeltaClient
+from tests.kit.xds_live import AdsStream
+
+pytestmark = pytest.mark.kube_double
+
+SERVICES = 5
+Fault = Callable[[KubeApi], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The program sets up logging of the whole process; the next test finds it as it was."""
+    monkeypatch.setattr(Logger, "backend", Logger.__dict__["backend"])
+    configure_logging()
+    yield
+    structlog.reset_defaults()
+
+
+def cluster(number: int) -> str:
+    return f"outbound|80||web-{number}.shop.svc.cluster.local"
+
+
+class Plane:
+    """A control plane on the double, and a client that counts what it is sent."""
+
+    def __init__(self, api: KubeApi, grpc_port: int, http_port: int) -> None:
+        self.api = api
+        self.target = f"127.0.0.1:{grpc_port}"
+        self.http_port = http_port
+        self.client = DeltaClient()
+        self.stream = AdsStream(self.target, self.client)
+
+    def forget(self) -> None:
+        """Count from now on."""
+        self.client.responses.clear()
+
+    @property
+    def sent(self) -> Counter[str]:
+        """How often each resource was sent since then; a removal counts under its name with a minus."""
+        found: Counter[str] = Counter()
+        for response in self.client.responses:
+            short = response.type_url.rpartition(".")[2]
+            found.update(f"{short} {entry.name}" for entry in response.resources)
+            found.update(f"-{short} {name}" for name in response.removed_resources)
+        return found
+
+    def addresses(self, number: int) -> bytes:
+        """The load assignment of a service as it is held."""
+        return self.client.values(ENDPOINT).get(cluster(number), b"")
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await self.stream.until(condition)
+
+    async def is_ready(self) -> bool:
+        try:
+            return (await fetch(TcpTarget("127.0.0.1", self.http_port), "/ready", timeout_s=5)).status == 200
+        except HttpClientError:
+            return False
+
+
+@asynccontextmanager
+async def running(api: KubeApi) -> AsyncIterator[Plane]:
+    """A control plane that has read the cluster, and a client that holds all of it."""
+    grpc_port, http_port = free_port(), free_port()
+    flags = {flag.field: flag.default for flag in FLAGS} | {
+        "kubeconfig": str(api.kubeconfig),
+        "meshConfig": "/no/such/mesh",
+        "grpcAddr": f"127.0.0.1:{grpc_port}",
+        "monitoringAddr": f"127.0.0.1:{http_port}",
+        "secureGRPCAddr": "",
+        "httpAddr": "",
+        "httpsAddr": "",
+    }
+    plane = Plane(api, grpc_port, http_port)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(run_discovery(load_settings(flags, {"PILOT_DEBOUNCE_AFTER": "20ms"})))
+        await eventually(plane.is_ready, within_s=30)
+        async with plane.stream:
+            names = [cluster(number) for number in range(SERVICES + 5)]
+            await plane.stream.send(plane.client.subscribe(CLUSTER), plane.client.subscribe(ENDPOINT, names))
+            await plane.until(lambda: all(plane.addresses(number) for number in range(SERVICES)))
+            plane.forget()
+            yield plane
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(30):
+            assert await task == 0
+
+
+@pytest.fixture
+async def world(kube_api: KubeApi) -> KubeApi:
+    """Some services with a pod each, and a CRD."""
+    await kube_api.apply(namespace("istio-system"), namespace("shop"), *crds("workloadgroups"))
+    for number in range(SERVICES):
+        behind = pod(f"web-{number}-0", "shop", f"10.1.{number}.1", app=f"web-{number}")
+        await kube_api.apply(service(f"web-{number}", "shop"), behind)
+        await kube_api.set_status(behind)
+        await kube_api.apply(endpoint_slice(f"web-{number}", "shop", {f"10.1.{number}.1": f"web-{number}-0"}))
+    return kube_api
+
+
+async def cut(api: KubeApi) -> None:
+    assert api.faults.cut_watches() > 5
+
+
+async def cut_mid_object(api: KubeApi) -> None:
+    assert api.faults.cut_watches(mid_object=True) > 5
+
+
+async def end(api: KubeApi) -> None:
+    assert api.faults.end_watches() > 5
+
+
+async def gone_in_band(api: KubeApi) -> None:
+    assert api.faults.gone_watches() > 5
+
+
+async def gone_when_resumed(api: KubeApi) -> None:
+    api.faults.compact()
+    api.faults.gone_on_next_watch("endpointslices", times=2)
+    api.faults.cut_watches()
+
+
+async def throttled(api: KubeApi) -> None:
+    for plural in ("services", "endpointslices"):
+        api.faults.throttle(2, plural, retry_after_s=0)
+    api.faults.cut_watches("services")
+    api.faults.cut_watches("endpointslices")
+    await eventually(lambda: sum(call.status == 429 for call in api.requests) == 4)
+
+
+async def failing(api: KubeApi) -> None:
+    for plural in ("services", "endpointslices"):
+        api.faults.refuse(internal("injected"), 3, plural, "list", "watch")
+    api.faults.gone_watches("services")
+    api.faults.cut_watches("endpointslices")
+    await eventually(lambda: sum(call.status == 500 for call in api.requests) == 6)
+
+
+async def old_server(api: KubeApi) -> None:
+    api.faults.watch_list_refused = True
+    api.faults.gone_watches()
+
+
+async def clock_jumps(api: KubeApi) -> None:
+    api.faults.jump_clock(86400)
+    api.faults.cut_watches()
+    api.faults.jump_clock(-2 * 86400)
+
+
+async def restart(api: KubeApi) -> None:
+    await api.faults.restart()
+
+
+FAULTS: list[Fault] = [
+    cut,
+    cut_mid_object,
+    end,
+    gone_in_band,
+    gone_when_resumed,
+    throttled,
+    failing,
+    old_server,
+    clock_jumps,
+    restart,
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+async def test_a_fault_loses_nothing_and_pushes_nothing_twice(world: KubeApi, fault: Fault) -> None:
+    """Changes from before, within and after the fault arrive, each once; what did not change is not sent again."""
+    async with running(world) as plane:
+        await world.apply(endpoint_slice("web-0", "shop", {"10.1.0.1": "web-0-0", "10.1.0.9": "web-0-0"}))
+        await plane.until(lambda: b"10.1.0.9" in plane.addresses(0))
+        await fault(world)
+        await world.apply(endpoint_slice("web-1", "shop", {"10.1.1.1": "web-1-0", "10.1.1.9": "web-1-0"}))
+        await world.delete(service("web-2", "shop"))
+        await world.apply(service("web-7", "shop"))
+        await plane.until(lambda: b"10.1.1.9" in plane.addresses(1))
+        await plane.until(lambda: {cluster(7)} <= plane.client.values(CLUSTER).keys())
+        await plane.until(lambda: cluster(2) not in plane.client.values(CLUSTER))
+        await world.apply(endpoint_slice("web-3", "shop", {"10.1.3.1": "web-3-0", "10.1.3.9": "web-3-0"}))
+        await plane.until(lambda: b"10.1.3.9" in plane.addresses(3))
+        assert b"10.1.0.9" in plane.addresses(0)
+        assert b"10.1.4.1" in plane.addresses(4)
+        wanted = Counter(f"ClusterLoadAssignment {cluster(number)}" for number in (0, 1, 3))
+        wanted.update([f"Cluster {cluster(7)}", f"-Cluster {cluster(2)}"])
+        asked = {f"{sign}ClusterLoadAssignment {cluster(number)}" for sign in ("", "-") for number in (2, 7)}
+        assert Counter({name: count for name, count in plane.sent.items() if name not in asked}) == wanted
+        assert all(plane.sent[name] <= 1 for name in asked)  # the assignments of what came and went
+
+
+async def test_last_good_is_served_while_the_api_server_is_away(world: KubeApi) -> None:
+    """Also to a proxy that comes only then; when it is back, what changed meanwhile arrives and nothing else."""
+    async with running(world) as plane:
+        await world.faults.stop()
+        late = DeltaClient()
+        async with AdsStream(plane.target, late) as stream:
+            await stream.send(late.subscribe(CLUSTER))
+            await stream.until(lambda: cluster(4) in late.values(CLUSTER))
+        assert late.values(CLUSTER) == plane.client.values(CLUSTER)
+        assert await plane.is_ready()
+        await world.faults.restart()
+        await world.apply(service("web-7", "shop"))
+        await plane.until(lambda: cluster(7) in plane.client.values(CLUSTER))
+        assert {name for name in plane.sent if name.startswith(("Cluster ", "-Cluster "))} == {f"Cluster {cluster(7)}"}
+
+
+async def test_a_crd_that_is_removed_and_added_again_pushes_nothing_else(world: KubeApi) -> None:
+    """Services do not notice; nor does a proxy."""
+    (definition,) = crds("workloadgroups")
+    async with running(world) as plane:
+        await world.delete(definition)
+        await world.until_gone(definition)
+        await world.apply(definition)
+        await world.apply(endpoint_slice("web-0", "shop", {"10.1.0.1": "web-0-0", "10.1.0.9": "web-0-0"}))
+        await plane.until(lambda: b"10.1.0.9" in plane.addresses(0))
+        assert plane.sent == {f"ClusterLoadAssignment {cluster(0)}": 1}
+
+
+async def test_an_api_server_that_answers_late_is_waited_for(world: KubeApi) -> None:
+    """The mesh configuration is asked for again and again: its defaults could be another mesh's trust domain."""
+    world.faults.refuse(internal("injected"), 2, "configmaps", "get")
+    async with running(world) as plane:
+        assert plane.addresses(0)
+    assert [call.status for call in world.requests if call.resource == "configmaps" and call.verb == "get"] == [
+        500,
+        500,
+        404,
+    ]
