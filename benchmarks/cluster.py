@@ -65,7 +65,7 @@ class MeshCluster(MeshEdits):
         for path in sorted(_CRDS.glob("*.yaml")):
             self._apply(yaml.safe_load(path.read_text()))
         self._until_served("/apis/networking.istio.io/v1")
-        for name in {self._service(0).namespace, self._hidden(0).namespace}:
+        for name in ("istio-system", self._service(0).namespace, self._hidden(0).namespace):
             self._apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         super().write()
 
