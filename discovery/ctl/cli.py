@@ -9,6 +9,7 @@ import click
 from discovery.ctl.commands.analyze import analyze
 from discovery.ctl.commands.dev_token import dev_token
 from discovery.ctl.commands.explain import explain
+from discovery.ctl.commands.kube_inject import kube_inject
 from discovery.ctl.commands.proxy_config import proxy_config
 from discovery.ctl.commands.proxy_status import proxy_status
 from discovery.ctl.commands.validate import validate
@@ -62,7 +63,7 @@ def experimental() -> None:
     """Commands that may change or go."""
 
 
-for _command in (proxy_status, proxy_config, explain, analyze, validate, version):
+for _command in (proxy_status, proxy_config, explain, kube_inject, analyze, validate, version):
     cli.add_command(_command)
 experimental.add_command(dev_token)
 experimental.add_command(workload)

@@ -19,7 +19,7 @@ _YES: Final = ("y", "yes", "true", "on")
 
 
 class Decision(NamedTuple):
-    """Whether to inject, and why."""
+    """Whether to inject, and why; the reason follows the pod's name in a sentence."""
 
     inject: bool
     reason: str
@@ -32,18 +32,22 @@ def decide(pod: Mapping[str, Any], *, namespace: str, config: InjectorConfig) ->
         PodError: its labels or annotations are no texts.
     """
     if mapping_of(pod, "spec").get("hostNetwork"):
-        return Decision(inject=False, reason="it uses the host's network, whose traffic must not be captured")
+        return Decision(inject=False, reason="has host networking enabled, where traffic must not be captured")
     if namespace in NEVER_NAMESPACES:
-        return Decision(inject=False, reason=f"namespace {namespace} is never injected")
+        return Decision(inject=False, reason=f"has sidecar injection disabled: namespace {namespace} is never injected")
     asked = _asked(pod)
     if asked is not None:
         return asked
     labels = labels_of(pod)
     if any(selects(selector, labels) for selector in config.never_inject):
-        return Decision(inject=False, reason="neverInjectSelector matches its labels")
+        return _decided(inject=False, reason="neverInjectSelector matches its labels")
     if any(selects(selector, labels) for selector in config.always_inject):
-        return Decision(inject=True, reason="alwaysInjectSelector matches its labels")
-    return Decision(inject=config.policy is Policy.ENABLED, reason=f"the policy is {config.policy}")
+        return _decided(inject=True, reason="alwaysInjectSelector matches its labels")
+    return _decided(inject=config.policy is Policy.ENABLED, reason=f"the policy is {config.policy}")
+
+
+def _decided(*, inject: bool, reason: str) -> Decision:
+    return Decision(inject, f"has sidecar injection {'enabled' if inject else 'disabled'}: {reason}")
 
 
 def _asked(pod: Mapping[str, Any]) -> Decision | None:
@@ -53,5 +57,5 @@ def _asked(pod: Mapping[str, Any]) -> Decision | None:
             value = members[INJECT]
             if not value:
                 return None
-            return Decision(inject=value.lower() in _YES, reason=f"{kind} {INJECT} is {value!r}")
+            return _decided(inject=value.lower() in _YES, reason=f"{kind} {INJECT} is {value!r}")
     return None

@@ -50,11 +50,10 @@ def merge_prometheus(pod: Json, *, enabled: bool, status_port: int) -> None:
 def _scrape(written: Mapping[str, str], targets: str, status_port: int) -> Json:
     """What the agent is told; ``port`` and ``path`` are the first target's, for agents that know only one."""
     found = parse_targets(targets, status_port)
-    ordered = {key: written[key] for key in ("scrape", "path", "port") if key in written}
-    if not found:
-        return ordered
-    first: Json = {"path": found[0]["path"], "port": found[0]["port"], "targets": found}
-    return {**({"scrape": written["scrape"]} if "scrape" in written else {}), **first}
+    if not written and not found:
+        return {}
+    told: Json = {key: written.get(key, "") for key in ("scrape", "path", "port")}
+    return {**told, "path": found[0]["path"], "port": found[0]["port"], "targets": found} if found else told
 
 
 def parse_targets(text: str, status_port: int) -> list[dict[str, str]]:

@@ -39,7 +39,9 @@ class InjectCase:
         env = {**case["defaults"].get("env", {}), **settings.get("env", {})} if settings.get("env") else {}
         self.environ: dict[str, str] = {name: str(value) for name, value in env.items()}
         self.kubelets = {node["name"]: node["kubeletVersion"] for node in settings.get("nodes", ())}
-        self.namespaces = {entry["name"]: entry.get("annotations", {}) for entry in settings.get("namespaces", ())}
+        self.namespaces: dict[str, dict[str, str]] = {
+            entry["name"]: entry.get("annotations", {}) for entry in settings.get("namespaces", ())
+        }
         self.values = values_of_chart(self._values(settings))
         self.config: InjectorConfig = config_from_values(self.values)
         self.mesh_document = self._mesh_document(settings)
@@ -60,7 +62,7 @@ class InjectCase:
             if path.startswith("components.") or path == "profile":
                 continue
             for key in reversed(path.split(".")):
-                text = {key: yaml.safe_load(text) if isinstance(text, str) else text}
+                text = {key: _typed(text) if isinstance(text, str) else text}
             values = _merged(values, text)
         if "overlay" in settings:
             overlay = yaml.safe_load(self._case.text(settings["overlay"]))
@@ -78,6 +80,11 @@ class InjectCase:
         assert mesh is not None
         assert not has_errors(findings)
         return mesh
+
+
+def _typed(text: str) -> Any:
+    """A value as Helm reads it on the command line."""
+    return yaml.safe_load(text) if text else ""
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,16 +116,23 @@ def normalised(pod: Mapping[str, Any]) -> Any:
     annotations = (pod.get("metadata") or {}).get("annotations") or {}
     annotations.pop(_STATUS, None)
     if _OVERRIDES in annotations:
-        annotations[_OVERRIDES] = yaml.safe_load(annotations[_OVERRIDES])
+        annotations[_OVERRIDES] = overrides = yaml.safe_load(annotations[_OVERRIDES])
+        for kind in ("containers", "initContainers"):
+            for container in overrides.get(kind) or ():
+                _compare_quantities(container)
     spec = pod.get("spec") or {}
     for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
         for variable in container.get("env") or ():
             if variable["name"] in _PARSED or variable["name"].startswith("ISTIO_METAJSON_"):
                 variable["value"] = yaml.safe_load(variable["value"])
-        for kind in ("limits", "requests"):
-            quantities = (container.get("resources") or {}).get(kind) or {}
-            quantities.update({name: _quantity(value) for name, value in quantities.items()})
+        _compare_quantities(container)
     return _without_empty(pod)
+
+
+def _compare_quantities(container: dict[str, Any]) -> None:
+    for kind in ("limits", "requests"):
+        quantities = (container.get("resources") or {}).get(kind) or {}
+        quantities.update({name: _quantity(value) for name, value in quantities.items()})
 
 
 def _quantity(value: Any) -> Decimal:

@@ -32,7 +32,7 @@ INJECT = "sidecar.istio.io/inject"
     ("candidate", "enabled", "disabled", "reason"),
     [
         (pod(), True, False, "the policy is"),
-        (pod(hostNetwork=True, labels={INJECT: "true"}), False, False, "host's network"),
+        (pod(hostNetwork=True, labels={INJECT: "true"}), False, False, "has host networking enabled"),
         (pod(labels={INJECT: "true"}), True, True, "label sidecar.istio.io/inject is 'true'"),
         (pod(labels={INJECT: "Yes"}), True, True, "label"),
         (pod(labels={INJECT: "false"}), False, False, "label"),

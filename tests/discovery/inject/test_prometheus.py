@@ -35,7 +35,7 @@ def merged(annotations: dict[str, str], *, enabled: bool = True) -> tuple[dict[s
             OURS,
             {"scrape": "true", "path": "/m", "port": "80"},
         ),
-        ({"prometheus-io/port": "80"}, OURS, {"port": "80"}),
+        ({"prometheus-io/port": "80"}, OURS, {"scrape": "", "path": "", "port": "80"}),
         ({"prometheus.io/scrape": "false"}, {"prometheus.io/scrape": "false"}, None),
         ({"prometheus.io.scrape": "false"}, {"prometheus.io.scrape": "false"}, None),
         ({"prometheus.io/port": "15020"}, {"prometheus.io/port": "15020"}, None),
@@ -66,7 +66,7 @@ def test_the_mesh_may_have_it_off() -> None:
     assert merged({"prometheus.io/port": "80"}, enabled=False) == ({"prometheus.io/port": "80"}, None)
     annotations, told = merged({"prometheus.istio.io/merge-metrics": "true", "prometheus.io/port": "80"}, enabled=False)
     assert annotations["prometheus.io/port"] == "15020"
-    assert told == {"port": "80"}
+    assert told == {"scrape": "", "path": "", "port": "80"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""What the webhook answers when configuration is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from discovery.webhooks.admission import GroupVersionKind, Request
+from discovery.webhooks.metrics import Refusal
+from discovery.webhooks.validating import judge_request
+
+GOOD = {"hosts": ["web"], "http": [{"route": [{"destination": {"host": "web"}}]}]}
+
+
+def request(spec: Any, *, operation: str = "CREATE", kind: str = "VirtualService", **metadata: Any) -> Request:
+    """An object that is written."""
+    document = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": kind,
+        "metadata": {"name": "web", "namespace": "shop", **metadata},
+        "spec": spec,
+    }
+    return Request(
+        uid="u", kind=GroupVersionKind("networking.istio.io", "v1", kind), operation=operation, object=document
+    )
+
+
+def test_a_good_object() -> None:
+    """Is allowed."""
+    judgement = judge_request(request(GOOD))
+    assert judgement.answer.allowed
+    assert judgement.refusal is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        (request({"hosts": ["web"]}), "configuration is invalid: "),
+        (request({**GOOD, "htp": []}), "spec.htp: unknown field"),
+        (request({**GOOD, "http": [{"timeout": "soon"}]}), "spec.http[0].timeout"),
+        (request(GOOD, annotations={"internal.istio.io/webhook-always-reject": ""}), "asks for a refusal"),
+    ],
+)
+def test_a_bad_object(asked: Request, problem: str) -> None:
+    """Is refused, with path and problem."""
+    judgement = judge_request(asked)
+    assert not judgement.answer.allowed
+    assert problem in judgement.answer.message
+    assert judgement.refusal is Refusal.INVALID
+
+
+def test_kinds_that_nobody_knows_are_refused() -> None:
+    """The webhook's rules name groups of the mesh, so it is a kind of a newer version."""
+    judgement = judge_request(request({}, kind="Novelty"))
+    assert judgement.refusal is Refusal.UNKNOWN_KIND
+    assert "Novelty of networking.istio.io is not known" in judgement.answer.message
+
+
+def test_only_writing_is_judged() -> None:
+    """Deleting a bad object must be possible; without an object there is nothing to judge."""
+    deleted = judge_request(request({"hosts": ["web"]}, operation="DELETE"))
+    assert deleted.answer.allowed
+    assert not deleted.judged
+    empty = judge_request(Request(uid="u", operation="CREATE"))
+    assert empty.refusal is Refusal.NO_OBJECT
+
+
+def test_warnings_are_told_and_do_not_refuse() -> None:
+    """An EnvoyFilter always has one."""
+    asked = Request(
+        uid="u",
+        kind=GroupVersionKind("networking.istio.io", "v1alpha3", "EnvoyFilter"),
+        operation="UPDATE",
+        object={
+            "apiVersion": "networking.istio.io/v1alpha3",
+            "kind": "EnvoyFilter",
+            "metadata": {"name": "f", "namespace": "shop"},
+            "spec": {"configPatches": []},
+        },
+    )
+    answer = judge_request(asked).answer
+    assert answer.allowed
+    assert answer.warnings
+
+
+def test_long_answers_are_cut() -> None:
+    """Twenty are enough to begin with."""
+    message = judge_request(request({f"x{number}": 1 for number in range(50)} | GOOD)).answer.message
+    assert "and 30 more" in message
