@@ -44,6 +44,11 @@ class Pusher:
         self._connection_of: dict[Session, Connection] = {}
         self.active_at = clock.monotonic()
 
+    @property
+    def pending(self) -> bool:
+        """Whether changes were committed that streams have not been marked for."""
+        return bool(self._touched)
+
     def add(self, connection: Connection) -> None:
         """Push to this connection from now on."""
         self._connection_of[connection.session] = connection

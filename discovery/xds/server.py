@@ -25,6 +25,7 @@ from discovery.wire.type_urls import HEALTH_INFORMATION, SECRET, VIRTUAL_HOST, s
 from discovery.xds.admission import ByteBudget
 from discovery.xds.connection import Connection, Context, StreamEndedError, Wiring
 from discovery.xds.connections import Connections
+from discovery.xds.delivery import Deliveries
 from discovery.xds.delta import Delta
 from discovery.xds.metrics import XdsMetrics
 from discovery.xds.node_key import proxy_key
@@ -108,6 +109,7 @@ class AdsServer:
         self._collected = (0, 0)
         self._failing: dict[str, str] = {}
         self.connections = Connections(clock, failures=self._failures)
+        self.deliveries = Deliveries(self._world, lambda: self._pusher.pending)
 
     # -- the service -----------------------------------------------------------------------------------------------
 
@@ -250,7 +252,9 @@ class AdsServer:
             short = short_name(fact.type_url).lower()
             if isinstance(fact, Rejected):
                 self._metrics.rejects.inc(short)
-                self.connections.rejections.add(Rejection(at=self._clock.now(), connection=connection.id, what=fact))
+                rejection = Rejection(at=self._clock.now(), connection=connection.id, what=fact)
+                self.connections.rejections.add(rejection)
+                self.deliveries.on_rejection(connection, rejection)
                 self._log.warning(
                     "response rejected", proxy=connection.id, type=short_name(fact.type_url), error=fact.error
                 )

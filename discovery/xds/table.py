@@ -152,6 +152,18 @@ class Table:
             if names.wildcard or not names.explicit.isdisjoint(changed):
                 yield from group
 
+    def watchers_of(self, node: Node) -> Iterator[Watch]:
+        """The watches that a node concerns which this table observes."""
+        if node is self.index_node:
+            for group in self.groups.values():
+                yield from group
+        elif node in self._name_of:
+            yield from self.watchers(frozenset({self._name_of[node]}))
+
+    def node_of(self, name: str) -> Node | None:
+        """Where a resource that somebody wants is rendered."""
+        return self._node_of.get(name)
+
     def close(self) -> list[Node]:
         """Stop observing; gives the nodes that were observed."""
         self._db.unobserve(self.index_node)

@@ -60,6 +60,10 @@ class Tables:
                 changes[table] = changed
         return changes
 
+    def fed_by(self, node: Node) -> tuple[Table, ...]:
+        """The tables that a node feeds."""
+        return self._fed_by.get(node, ())
+
     def types_fed_by(self, node: Node) -> Iterator[str]:
         """The type URLs of the tables that a node feeds."""
         return (table.key.type_url for table in self._fed_by.get(node, ()))

@@ -58,6 +58,10 @@ class Views:
             for session in tuple(sessions):
                 yield session, view
 
+    def sessions_of(self, node: Node) -> tuple[Session, ...]:
+        """The sessions whose view a node is."""
+        return tuple(self._sessions.get(node, ()))
+
     def failing(self) -> dict[ProxyKey, str]:
         """Proxies whose view cannot be computed at present, with the error."""
         return {node.key: str(node.error) for node in self._sessions if node.error is not None}

@@ -59,12 +59,12 @@ class DeltaClient:
         response = DeltaDiscoveryResponse.FromString(raw)
         self.responses.append(response)
         type_url = response.type_url
-        bad = any(BAD in entry.resource.value for entry in response.resources)
+        bad = [entry.name for entry in response.resources if BAD in entry.resource.value]
         answer = DeltaDiscoveryRequest(type_url=type_url, response_nonce=response.nonce)
         requests: list[bytes] = []
         if bad:
             self.rejected += 1
-            answer.error_detail.message = "bad resource"
+            answer.error_detail.message = f"bad resource {', '.join(bad)}"
         if not bad or type_url in _TAKES_THE_GOOD_ONES:
             self._apply(response)
             if type_url == ROUTE and self._vhds and response.resources and not self._asked_for_hosts:

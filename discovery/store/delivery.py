@@ -1,0 +1,37 @@
+"""How far an object has got on its way to proxies: told by the xDS server, read by whoever writes conditions."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["Delivery", "RejectedResource"]
+
+
+class RejectedResource(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource that a proxy rejected (NACK), and that is still served so.
+
+    Attributes:
+        proxy: the first that did, `<name>.<namespace>`.
+        type: short name of the xDS type, such as `Cluster`.
+        name: of the resource.
+        version: that was rejected.
+        error: what the proxy says.
+    """
+
+    proxy: str
+    type: str
+    name: str
+    version: str
+    error: str
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An object and the proxies that it concerns.
+
+    Attributes:
+        waiting: streams that have not acknowledged it yet; 0: all have.
+        rejected: what was made of it and rejected.
+    """
+
+    waiting: int = 0
+    rejected: tuple[RejectedResource, ...] = ()
