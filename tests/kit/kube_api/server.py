@@ -92,7 +92,7 @@ class Server:
         self._log(request, route, user, reply.status)
         if reply.watch is not None:
             return await self._stream(request, reply, reply.watch)
-        content = b"ok" if reply.content_type == "text/plain" else msgspec.json.encode(reply.body)
+        content = msgspec.json.encode(reply.body) if "json" in reply.content_type else reply.data
         return _response(reply.status, content, reply.content_type, {})
 
     def _user(self, request: web.Request) -> User:
