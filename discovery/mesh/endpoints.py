@@ -15,6 +15,7 @@ from discovery.registry.endpoints_from_kubernetes import (
     MissingPod,
     endpoint_from_pod,
     endpoints_from_slice,
+    slice_service,
     union,
 )
 from discovery.registry.from_workload_entry import (
@@ -26,6 +27,7 @@ from discovery.registry.service import Registry, Service, ServiceRef
 from discovery.registry.target_ports import declared_target
 from discovery.schema.meta import Kind, ObjectKey
 from discovery.store.cells import CLUSTER, HOST, NAMESPACES, OBJECT, SLICES, ServiceName
+from discovery.wire.labels import PERSISTENT_SESSION
 
 __all__ = ["ServicePort", "endpoints", "pending_pods", "service_accounts", "service_endpoints"]
 
@@ -55,7 +57,15 @@ def _slice(db: Database, key: ObjectKey) -> tuple[tuple[Endpoint, ...], tuple[Ob
         facts=mesh_facts(db, None),
         lookup=lambda wanted: OBJECT(db, wanted),
         missing=_pods_are_written(db, key.namespace),
+        drains=_keeps_sessions(db, ServiceName(key.namespace, slice_service(obj) or "")),
     )
+
+
+@query
+def _keeps_sessions(db: Database, at: ServiceName) -> bool:
+    """Whether sessions stay at endpoints that are going away but still serve: they are sent as draining."""
+    obj = OBJECT(db, ObjectKey(Kind.SERVICE, at.namespace, at.name))
+    return obj is not None and bool(obj.meta.labels.get(PERSISTENT_SESSION))
 
 
 def _from_entries(db: Database, found: Service) -> Iterator[Endpoint]:

@@ -12,7 +12,8 @@ from discovery.engine import Database, query
 from discovery.mesh.destination_rules import rule_label_keys
 from discovery.mesh.peer_authentication import policy_label_keys, root_namespace
 from discovery.mesh.proxy import InboundTarget, InboundView, Labels, OutboundView, ProxyKey, ProxyView, ScopeKey
-from discovery.mesh.scope import egress_listeners, ingress_listeners
+from discovery.mesh.scope import egress_listeners, ingress_listeners, scope_services
+from discovery.mesh.services import service
 from discovery.mesh.telemetry import telemetry_label_keys
 from discovery.mesh.virtual_services import virtual_service_header
 from discovery.mesh.workloads import targets_at, workload_at
@@ -62,6 +63,13 @@ def route_label_keys(db: Database, scope: ScopeKey) -> frozenset[str]:
 
 
 @query
+def _has_node_local(db: Database, scope: ScopeKey) -> bool:
+    """Whether a service of the scope is for clients on the same Node only (``internalTrafficPolicy: Local``)."""
+    found = (service(db, ref) for ref in scope_services(db, scope))
+    return any(each is not None and each.node_local for each in found)
+
+
+@query
 def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
     """What selection makes of a proxy; equal views are served equal bytes."""
     workload = next((w for ip in proxy.ips if (w := workload_at(db, ip)) is not None), None)
@@ -82,6 +90,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         network=proxy.network,
         locality=_locality(labels) or (workload.locality if workload is not None else "") or proxy.locality,
         interception=proxy.interception,
+        node_name=proxy.node_name if _has_node_local(db, scope) else "",
         ipv4=ipv4,
         ipv6=ipv6,
         istio_filters=proxy.istio_filters,

@@ -32,6 +32,7 @@ class ProxyKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     cluster_id: str = ""
     network: str = ""
     locality: str = ""  # region/zone/subzone
+    node_name: str = ""  # the Kubernetes Node it runs on
     interception: InterceptionMode = InterceptionMode.REDIRECT
     istio_filters: bool = False  # announces the extensions ``istio.*`` in Node.extensions
     vhds: bool = False  # delta stream of an Envoy that may be served virtual hosts on their own
@@ -63,6 +64,7 @@ class OutboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     network: str
     locality: str
     interception: InterceptionMode
+    node_name: str = ""  # only where a service of the scope is for clients on the same Node
     ipv4: bool = True
     ipv6: bool = False
     istio_filters: bool = False

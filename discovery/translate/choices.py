@@ -11,7 +11,7 @@ from discovery.mesh.scope import scope_services
 from discovery.mesh.services import service
 from discovery.mesh.settings import mesh_locality
 from discovery.registry.service import ProtocolClass, Resolution, ServiceRef
-from discovery.translate.locality import balances_localities
+from discovery.translate.locality import balances_localities, prefers_same_zone
 from discovery.wire.names import outbound_cluster as outbound_name
 
 __all__ = ["ClusterChoice", "ScopeClusters", "scope_clusters"]
@@ -34,6 +34,8 @@ class ClusterChoice(NamedTuple):
     rule: RuleSources  # DestinationRules in force; clients that found the same ones share the cluster
     balances: bool  # chooses among localities, so that the proxy's own matters
     discovered: bool  # endpoints come by EDS
+    node_local: bool  # only endpoints at the proxy's own Node count
+    near: bool  # endpoints of the proxy's own zone come first, as the service wishes
 
 
 class _RuledService(NamedTuple):
@@ -68,6 +70,8 @@ def _choices(db: Database, key: _RuledService) -> tuple[ClusterChoice, ...]:
             key.rule,
             balances_localities(policy_of(db, PolicyOf(key.rule, port.number, subset)), mesh_locality(db, None)),
             discovered,
+            found.node_local,
+            prefers_same_zone(policy_of(db, PolicyOf(key.rule, port.number, subset)), found.traffic_distribution),
         )
         for port in found.ports
         if port.protocol.family is not ProtocolClass.UDP

@@ -7,11 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from discovery.schema.destination_rule import Distribute, LocalityLoadBalancerSetting, TrafficPolicy
 
-__all__ = ["LocalityShare", "balances_localities", "effective_setting", "share_localities"]
+__all__ = [
+    "LocalityShare",
+    "balances_localities",
+    "effective_setting",
+    "prefers_same_zone",
+    "share_localities",
+    "share_zones",
+]
+
+SAME_ZONE: Final = "PreferSameZone"
 
 
 class LocalityShare(NamedTuple):
@@ -38,6 +47,20 @@ def balances_localities(policy: TrafficPolicy | None, mesh: LocalityLoadBalancer
     return bool(setting.distribute) or (policy is not None and policy.outlier_detection is not None)
 
 
+def prefers_same_zone(policy: TrafficPolicy | None, distribution: str) -> bool:
+    """Whether a service's own wish for near endpoints counts: what a rule says about localities is stronger.
+
+    Spec: https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-distribution
+    """
+    lb = policy.load_balancer if policy is not None else None
+    return distribution == SAME_ZONE and (lb is None or lb.locality_lb_setting is None)
+
+
+def share_zones(own: str, weights: Mapping[str, int]) -> dict[str, LocalityShare]:
+    """What each locality gets where the same zone is preferred, then the same region."""
+    return _ranked({place: max(1, _distance(own, place, {})) for place in weights}, weights)
+
+
 def share_localities(
     own: str, weights: Mapping[str, int], setting: LocalityLoadBalancerSetting
 ) -> dict[str, LocalityShare]:
@@ -53,6 +76,11 @@ def share_localities(
             return _distribute(weights, rule)
     failover = {rule.from_: rule.to for rule in setting.failover}
     priorities = {place: _distance(own, place, failover) for place in weights}
+    return _ranked(priorities, weights)
+
+
+def _ranked(priorities: Mapping[str, int], weights: Mapping[str, int]) -> dict[str, LocalityShare]:
+    """Priorities without gaps, as Envoy wants them."""
     ranks = {priority: rank for rank, priority in enumerate(sorted(set(priorities.values())))}
     return {place: LocalityShare(ranks[priorities[place]], weights[place]) for place in weights}
 

@@ -12,6 +12,7 @@ __all__ = [
     "LOCALITY",
     "LOCALITY_LEGACY",
     "NETWORK",
+    "PERSISTENT_SESSION",
     "REGION",
     "REVISION",
     "SERVICE_NAME",
@@ -29,6 +30,7 @@ HOSTNAME: Final = "kubernetes.io/hostname"
 LOCALITY: Final = "topology.istio.io/locality"
 LOCALITY_LEGACY: Final = "istio-locality"
 TLS_MODE: Final = "security.istio.io/tlsMode"
+PERSISTENT_SESSION: Final = "istio.io/persistent-session"
 REVISION: Final = "istio.io/rev"
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 CANONICAL_NAME: Final = "service.istio.io/canonical-name"

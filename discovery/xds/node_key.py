@@ -81,6 +81,7 @@ def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool, auto_allocate: bool 
         cluster_id=metadata.cluster_id,
         network=metadata.network,
         locality=facts.locality,
+        node_name=metadata.node_name,
         interception=metadata.interception_mode,
         istio_filters=facts.istio_extensions,
         vhds=delta and vhds and envoy,

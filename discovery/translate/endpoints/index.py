@@ -23,7 +23,8 @@ def endpoint_index(db: Database, view: OutboundView) -> Index:
             port=choice.port,
             subset=choice.subset,
             rule=choice.rule,
-            locality=view.locality if choice.balances else "",
+            locality=view.locality if choice.balances or choice.near else "",
+            node=view.node_name if choice.node_local else None,
         )
         index.setdefault(choice.name, ResourceRef(load_assignment, key))
     return index

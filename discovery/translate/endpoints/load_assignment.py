@@ -12,6 +12,7 @@ from discovery.engine import Database, query
 from discovery.mesh.destination_rules import PolicyOf, RuleSources, merged_rule, policy_of
 from discovery.mesh.endpoints import ServicePort, endpoints
 from discovery.mesh.peer_authentication import WorkloadPolicyKey, mtls_policy, policy_label_keys
+from discovery.mesh.services import service
 from discovery.mesh.settings import mesh_locality
 from discovery.registry.endpoint import Endpoint, Health
 from discovery.registry.service import ServiceRef
@@ -22,7 +23,9 @@ from discovery.translate.locality import (
     LocalityShare,
     balances_localities,
     effective_setting,
+    prefers_same_zone,
     share_localities,
+    share_zones,
 )
 from discovery.wire.envoy import LocalityLbEndpoints, serialize
 from discovery.wire.names import outbound_cluster
@@ -41,6 +44,7 @@ class AssignmentKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     subset: str = ""
     rule: RuleSources = ()  # DestinationRules in force
     locality: str = ""  # of the proxy, set only where localities are balanced
+    node: str | None = None  # of the proxy, set only where endpoints at other Nodes do not count
 
 
 def empty_assignment(name: str) -> Resource:
@@ -103,7 +107,7 @@ def _groups(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> d
     speaks_mtls = _MutualTls(db, policy)
     batches: dict[tuple[object, ...], _Batch] = {}
     groups: dict[str, _Group] = {}
-    for endpoint in endpoints(db, ServicePort(key.service, key.port)):
+    for endpoint in _members(db, key):
         if wanted and not wanted <= endpoint.labels.items():
             continue
         if healthy_only and endpoint.health is Health.UNHEALTHY:
@@ -122,6 +126,13 @@ def _groups(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> d
     return groups
 
 
+def _members(db: Database, key: AssignmentKey) -> tuple[Endpoint, ...]:
+    members = endpoints(db, ServicePort(key.service, key.port))
+    if key.node is None:
+        return members
+    return tuple(endpoint for endpoint in members if endpoint.node_name == key.node)
+
+
 def _subset_labels(db: Database, key: AssignmentKey) -> Mapping[str, str]:
     """Labels that endpoints of the subset carry; none for the whole service."""
     merged = merged_rule(db, key.rule) if key.subset and key.rule else None
@@ -132,6 +143,9 @@ def _subset_labels(db: Database, key: AssignmentKey) -> Mapping[str, str]:
 def _shares(
     db: Database, key: AssignmentKey, policy: TrafficPolicy | None, weights: dict[str, int]
 ) -> dict[str, LocalityShare]:
+    found = service(db, key.service)
+    if key.locality and found is not None and prefers_same_zone(policy, found.traffic_distribution):
+        return share_zones(key.locality, weights)
     mesh = mesh_locality(db, None)
     setting = effective_setting(policy, mesh)
     if not key.locality or setting is None or not balances_localities(policy, mesh):

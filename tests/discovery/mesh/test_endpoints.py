@@ -7,6 +7,7 @@ import yaml
 from discovery.mesh.endpoints import ServicePort, endpoints, pending_pods, service_accounts
 from discovery.registry.service import ServiceRef
 from discovery.schema.mesh_config import MeshConfig
+from discovery.store.cells import CLUSTER, ClusterFacts
 from tests.kit.world import World
 
 REVIEWS = ServiceRef("reviews.shop.svc.cluster.local", "shop")
@@ -67,6 +68,28 @@ def test_an_endpoint_waits_for_its_pod() -> None:
     world = World(SERVICE + POD)
     assert addresses(world) == ["10.1.0.1:8080"]
     assert [key.name for key in pending_pods(world.db, REVIEWS)] == ["p2"]
+
+
+def test_with_a_cluster_every_endpoint_waits_for_its_pod() -> None:
+    """An API server tells of slices and Pods in any order: before the first Pod of a namespace is there, too."""
+    world = World(SERVICE)
+    world.db.commit([(CLUSTER, None, ClusterFacts(has_pods=True))])
+    assert addresses(world) == []
+    assert [key.name for key in pending_pods(world.db, REVIEWS)] == ["p1", "p2"]
+    world.load(yaml.safe_load_all(POD))
+    assert addresses(world) == ["10.1.0.1:8080"]
+    (endpoint,) = endpoints(world.db, ServicePort(REVIEWS, 80))
+    assert endpoint.service_account == "spiffe://cluster.local/ns/shop/sa/reviews"
+
+
+def test_labels_of_a_node_move_the_endpoints_on_it() -> None:
+    """They may come after the Pod, which may come after the slice."""
+    world = World(SERVICE + POD.replace("containers: []", "containers: [], nodeName: n1"))
+    region, zone = "topology.kubernetes.io/region", "topology.kubernetes.io/zone"
+    for where in ("z1", "z2"):
+        metadata = {"name": "n1", "labels": {region: "r", zone: where}}
+        world.load([{"apiVersion": "v1", "kind": "Node", "metadata": metadata}])
+        assert [endpoint.locality for endpoint in endpoints(world.db, ServicePort(REVIEWS, 80))] == [f"r/{where}"]
 
 
 def test_workload_entries_join_kubernetes_services() -> None:

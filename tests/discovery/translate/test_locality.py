@@ -12,7 +12,14 @@ from discovery.schema.destination_rule import (
     OutlierDetection,
     TrafficPolicy,
 )
-from discovery.translate.locality import LocalityShare, balances_localities, effective_setting, share_localities
+from discovery.translate.locality import (
+    LocalityShare,
+    balances_localities,
+    effective_setting,
+    prefers_same_zone,
+    share_localities,
+    share_zones,
+)
 
 ON = LocalityLoadBalancerSetting(enabled=True)
 OFF = LocalityLoadBalancerSetting(enabled=False)
@@ -58,3 +65,22 @@ def test_the_rule_wins_over_the_mesh() -> None:
     assert not balances_localities(None, ON)
     assert balances_localities(TrafficPolicy(outlier_detection=OutlierDetection()), ON)
     assert not balances_localities(TrafficPolicy(outlier_detection=OutlierDetection()), OFF)
+
+
+@pytest.mark.parametrize(
+    ("setting", "distribution", "prefers"),
+    [(None, "PreferSameZone", True), (None, "", False), (ON, "PreferSameZone", False), (OFF, "PreferSameZone", False)],
+)
+def test_a_service_may_wish_for_its_own_zone(
+    setting: LocalityLoadBalancerSetting | None, distribution: str, *, prefers: bool
+) -> None:
+    """What a rule says about localities is stronger, switching it off included."""
+    policy = TrafficPolicy(load_balancer=LoadBalancerSettings(locality_lb_setting=setting))
+    assert prefers_same_zone(policy, distribution) is prefers
+    assert prefers_same_zone(None, distribution) is (distribution != "")
+
+
+def test_zones_are_ranked_without_regard_to_subzones() -> None:
+    """The same zone, the same region, elsewhere."""
+    assert [share.priority for share in share_zones("r1/z1/s1", PLACES).values()] == [0, 0, 1, 2, 2]
+    assert [share.priority for share in share_zones("r1/z9/s1", PLACES).values()] == [0, 0, 0, 1, 1]
