@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.kit.kube_api.callers import User
 from tests.kit.kube_api.definitions import check_definition
-from tests.kit.kube_api.errors import forbidden, invalid
+from tests.kit.kube_api.errors import forbidden, internal, invalid
 from tests.kit.kube_api.identity import generated_name, new_uid
 from tests.kit.kube_api.kinds import ResourceId
 from tests.kit.kube_api.objects import Json, copied, meta
@@ -32,6 +32,8 @@ class BuiltinAdmission:
     def __init__(self, state: State, ca_pem: bytes) -> None:
         self._state = state
         self._ca_pem = ca_pem
+        self._addresses_given = 0
+        self._asked_for: set[str] = set()
         state.store.observe(self._on_event)
 
     def steps(self) -> Mapping[str, Callable[[Json], Json]]:
@@ -41,15 +43,10 @@ class BuiltinAdmission:
     def _service(self, item: Json) -> Json:
         item = copied(item)
         spec = item["spec"]
-        taken = {
-            address
-            for service in self._state.store.all(SERVICES).values()
-            for address in (service["spec"].get("clusterIPs") or ())
-        }
         if spec["type"] != "ExternalName" and not spec.get("clusterIP"):
-            hosts = _SERVICE_NETWORK.hosts()
-            next(hosts)  # the first is the API server's
-            spec["clusterIP"] = next(str(host) for host in hosts if str(host) not in taken)
+            spec["clusterIP"] = self._free_address()
+        else:
+            self._asked_for.add(spec.get("clusterIP", ""))
         if spec.get("clusterIP"):
             spec.setdefault("clusterIPs", [spec["clusterIP"]])
         if spec["type"] in ("NodePort", "LoadBalancer"):
@@ -59,6 +56,15 @@ class BuiltinAdmission:
                 "Service", "", meta(item).get("name", ""), [("spec.ports", "FieldValueRequired", "Required value")]
             )
         return item
+
+    def _free_address(self) -> str:
+        """The next address that no service has asked for; the first of the network is the API server's own."""
+        for offset in range(self._addresses_given + 2, _SERVICE_NETWORK.num_addresses - 1):
+            self._addresses_given += 1
+            address = str(_SERVICE_NETWORK[offset])
+            if address not in self._asked_for:
+                return address
+        raise internal("no more cluster addresses")
 
     def _give_node_ports(self, spec: Json) -> None:
         services = self._state.store.all(SERVICES).values()

@@ -32,6 +32,7 @@ class Deleter:
     def __init__(self, state: State, admission: Admission) -> None:
         self._state = state
         self._admission = admission
+        self._owned: dict[str, set[tuple[ResourceId, Key]]] = {}
         state.store.observe(self._on_event)
 
     async def delete(self, kind: Kind, namespace: str, name: str, options: WriteOptions) -> Json:
@@ -124,18 +125,22 @@ class Deleter:
             self._state.store.remove(NAMESPACES, ("", namespace))
 
     def _dependents(self, uid: str) -> list[tuple[ResourceId, Json]]:
-        return [
-            (resource, item)
-            for resource, objects in self._state.store.resources()
-            for item in tuple(objects.values())
-            if any(owner.get("uid") == uid for owner in meta(item).get("ownerReferences") or ())
-        ]
+        found = [(resource, self._state.store.get(resource, key)) for resource, key in sorted(self._owned.get(uid, ()))]
+        return [(resource, item) for resource, item in found if item is not None and uid in _owners(item)]
 
     def _disown(self, resource: ResourceId, item: Json, uid: str) -> None:
         owners = [owner for owner in meta(item)["ownerReferences"] if owner.get("uid") != uid]
         self._state.store.put(resource, with_meta(item, ownerReferences=owners or None))
 
+    def _index(self, event: Event) -> None:
+        entry = (event.resource, key_of(event.item))
+        for uid in _owners(event.previous) if event.previous is not None else ():
+            self._owned.get(uid, set()).discard(entry)
+        for uid in _owners(event.item) if event.type is not EventType.DELETED else ():
+            self._owned.setdefault(uid, set()).add(entry)
+
     def _on_event(self, event: Event) -> None:
+        self._index(event)
         if event.type is not EventType.DELETED:
             if event.resource == NAMESPACES and meta(event.item).get("deletionTimestamp"):
                 self._finish_namespace(meta(event.item)["name"])
@@ -157,7 +162,7 @@ class Deleter:
 
     def _finish_foreground(self, gone: Json) -> None:
         """An owner that waits for its dependents goes with the last of them."""
-        owners = {owner.get("uid") for owner in meta(gone).get("ownerReferences") or ()}
+        owners = _owners(gone)
         if not owners:
             return
         for resource, objects in self._state.store.resources():
@@ -172,6 +177,10 @@ class Deleter:
                     kept = self._state.store.put(resource, with_meta(item, finalizers=rest or None))
                     if not rest:
                         self._state.store.remove(resource, key_of(kept))
+
+
+def _owners(item: Json) -> frozenset[str]:
+    return frozenset(owner.get("uid", "") for owner in meta(item).get("ownerReferences") or ())
 
 
 def _grace(resource: ResourceId, item: Json, body: Mapping[str, Any]) -> int:
