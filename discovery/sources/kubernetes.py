@@ -224,8 +224,8 @@ class KubernetesSource:
                 self._release(kind)
 
     def _release(self, kind: Kind) -> None:
-        """The first state of a kind is complete."""
-        for key, change in self._held.pop(kind).items():
+        """The first state of a kind is complete. The first state of all may have been released in the same turn."""
+        for key, change in self._held.pop(kind, {}).items():
             self._changes.put(key, change)
 
     def _accepts_of(self, kind: Kind) -> Callable[[Meta], bool]:
