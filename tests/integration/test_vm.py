@@ -23,8 +23,8 @@ from tests.kit.doc_steps import DocStep, doc_steps
 from tests.kit.live import Program, inherited_environment, program, until
 from tests.kit.machine import Machine
 from tests.kit.netns import Namespace
-from tests.kit.prerequisites import envoy_binary
 from tests.kit.switch import switched
+from tests.kit.vm_packages import built_packages
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = _ROOT / "docs/vm.md"
@@ -57,17 +57,6 @@ pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.skipif(bool(why_no_roots()), reason=why_no_roots()),
 ]
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages, built once."""
-    out = tmp_path_factory.mktemp("packages")
-    command = [str(_ROOT / "examples/vm/packages/build.sh"), "--deb", "--envoy", str(envoy_binary()), str(out)]
-    environ = {**inherited_environment(), "PYTHON": sys.executable}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environ)
-    assert done.returncode == 0, done.stderr
-    return out
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +107,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @pytest.fixture
-def place(tmp_path: Path, packages: Path) -> Iterator[Place]:
+def place(tmp_path: Path) -> Iterator[Place]:
     """Namespaces on a switch, a clean root for the machine and one for the pod, and what the page writes down."""
     steps = doc_steps(_PAGE)
     (tmp_path / "config").mkdir()
@@ -133,7 +122,7 @@ def place(tmp_path: Path, packages: Path) -> Iterator[Place]:
         for name, space in (("inventory", "machine"), ("orders", "pod")):
             root = stack.enter_context(clean_root(tmp_path / space))
             machines.append(Machine(name, root, spaces[space]))
-            machines[-1].prepare(packages)
+            machines[-1].prepare(built_packages("deb"))
         yield Place(directory=tmp_path, control=spaces["control"], machine=machines[0], pod=machines[1], steps=steps)
 
 
