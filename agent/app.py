@@ -22,10 +22,10 @@ from agent.bootstrap.addresses import instance_ips
 from agent.bootstrap.json_forms import split_address
 from agent.cpu_limit import cpu_limit
 from agent.envoy.absent import EnvoyLife, NoEnvoy
-from agent.envoy.admin import EnvoyAdmin
-from agent.envoy.args import compliance_environment, split_log_level
-from agent.envoy.ending import DrainPolicy, Reason
-from agent.envoy.supervisor import EnvoySupervisor
+from agent.envoy.args import split_log_level
+from agent.envoy.ending import Reason
+from agent.envoy.hot_restart import HotRestart, plan_hot_restart
+from agent.envoy_life import StartError, bootstrap_file, build_envoy
 from agent.grpc_bootstrap import grpc_bootstrap_file
 from agent.health_checks import build_health_checker, farewell
 from agent.host import list_interfaces, resolve_udp, socket_answers
@@ -33,7 +33,7 @@ from agent.identity import build_identity
 from agent.launch import Host, Launch, Paths, plan_launch
 from agent.metrics import Registry
 from agent.process_metrics import ProcessMetrics
-from agent.settings import Settings, process_environ
+from agent.settings import Settings
 from agent.status.readiness import Gate
 from agent.status_port import build_status_server
 from agent.upstreams import xds_upstream
@@ -43,13 +43,9 @@ from agent.xds_proxy.metrics import RelayMetrics
 from agent.xds_proxy.server import XdsProxy, XdsProxyOptions
 from discovery.runtime.clock import Clock
 from discovery.runtime.envoy_binary import find_envoy, mentions
-from discovery.runtime.files import write_atomically
 from discovery.runtime.http import HttpServer
-from discovery.runtime.http_client import TcpTarget
 from discovery.runtime.logs import get_logger
-from discovery.runtime.process import Process, ProcessSpec
 from discovery.runtime.supervise import Service, run_all
-from discovery.wire.node import NodeType
 from discovery.wire.proxy_config import ProxyConfig
 
 if TYPE_CHECKING:
@@ -63,10 +59,6 @@ _DNS_CLUSTER: Final = b"envoy.extensions.clusters.dns.v3.DnsCluster"
 _CREDENTIAL_SOCKET: Final = "./var/run/secrets/credential-uds/socket"
 _PROBE_S: Final = 1.0
 _RESOLVE_S: Final = 15.0
-
-
-class StartError(RuntimeError):
-    """The agent cannot start; the text says why and what to do."""
 
 
 class _OptionalService:
@@ -114,10 +106,11 @@ async def run_agent(settings: Settings, *, clock: Clock) -> None:
     launch = plan_launch(settings, host)
     _tell_plan(settings, launch)
     over = asyncio.Event()
-    envoy = NoEnvoy(over=over) if settings.env.disable_envoy else _supervisor(settings, launch, over=over, clock=clock)
+    envoy = _envoy(settings, host, launch, over=over, clock=clock)
     services, relay = _services(settings, host, launch, envoy, clock=clock, started_at=started_at)
+    envoy.tell_epochs(relay.serve_from)
     leave = partial(farewell, launch, relay.report_health)
-    with _bootstrap_file(settings, launch), grpc_bootstrap_file(settings, launch), _signals(envoy, leave):
+    with bootstrap_file(settings, launch), grpc_bootstrap_file(settings, launch), _signals(envoy, leave):
         await run_all(services, until=over)
 
 
@@ -163,7 +156,15 @@ async def _look_at_host(settings: Settings) -> Host:
         config_override=_read_override(env.bootstrap_override, env.host_ip),
         cpus=cpu_limit(),
         statsd_address=await _resolve_statsd(settings.config.statsd_udp_address),
+        hot_restart=_hot_restart(settings),
     )
+
+
+def _hot_restart(settings: Settings) -> HotRestart | None:
+    if settings.env.disable_envoy or not settings.env.envoy_hot_restart:
+        return None
+    drain_s = settings.config.seconds(settings.config.drain_duration, default=45.0)
+    return plan_hot_restart(settings.config.config_path, directory=Path.cwd(), drain_s=drain_s)
 
 
 def _calls_by_name(config: ProxyConfig) -> bool:
@@ -203,29 +204,10 @@ async def _resolve_statsd(address: str) -> str:
         return ""
 
 
-def _supervisor(settings: Settings, launch: Launch, *, over: asyncio.Event, clock: Clock) -> EnvoySupervisor:
-    config, env = settings.config, settings.env
-    environ = {**process_environ(), **compliance_environment(env.compliance_policy)}
-    policy = DrainPolicy(
-        inbound_only=settings.role is NodeType.SIDECAR,
-        wait_s=config.seconds(config.termination_drain_duration, default=5.0),
-        until_zero_connections=env.exit_on_zero_connections,
-        minimum_s=env.minimum_drain_s,
-        maximum_s=env.maximum_drain_s,
-    )
-    return EnvoySupervisor(
-        lambda: Process(ProcessSpec(name="envoy", argv=launch.argv, env=environ)),
-        _admin(settings, launch),
-        policy,
-        own_ports=(env.status_port, env.prometheus_port, env.secure_metrics_port, env.secure_merged_metrics_port),
-        max_restarts=env.envoy_max_restarts,
-        over=over,
-        monotonic=clock.monotonic,
-    )
-
-
-def _admin(settings: Settings, launch: Launch) -> EnvoyAdmin:
-    return EnvoyAdmin(TcpTarget(launch.addresses.localhost, settings.config.proxy_admin_port))
+def _envoy(settings: Settings, host: Host, launch: Launch, *, over: asyncio.Event, clock: Clock) -> EnvoyLife:
+    if settings.env.disable_envoy:
+        return NoEnvoy(over=over)
+    return build_envoy(settings, host, launch, over=over, monotonic=clock.monotonic)
 
 
 def _services(
@@ -281,34 +263,10 @@ def _dns_proxy(settings: Settings, launch: Launch, *, clock: Clock, registry: Re
 
 
 @contextmanager
-def _bootstrap_file(settings: Settings, launch: Launch) -> Iterator[None]:
-    """The bootstrap lies on disk while Envoy lives; a file that the user gave is not ours to touch."""
-    if launch.bootstrap is None or settings.env.disable_envoy:
-        yield
-        return
-    directory = Path(settings.config.config_path)
-    path = Path(launch.paths.bootstrap_file)
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(path, launch.bootstrap.encode(), mode=0o600)
-        tracing = settings.config.tracing
-        if tracing is not None and tracing.lightstep is not None:
-            write_atomically(Path(launch.paths.lightstep_token), tracing.lightstep.access_token.encode(), mode=0o600)
-    except OSError as error:
-        raise StartError(
-            f"bootstrap {path}: {error.strerror or error}; is configPath ({directory}) writable?"
-        ) from error
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-@contextmanager
 def _signals(envoy: EnvoyLife, leave: Callable[[], None]) -> Iterator[None]:
     """SIGTERM and SIGINT begin the ending; a second one ends Envoy at once. The agent never dies before its Envoy.
 
-    ``leave`` says to others that it begins.
+    SIGHUP replaces Envoy if it can be replaced. ``leave`` says to others that the ending begins.
     """
     loop = asyncio.get_running_loop()
 
@@ -324,8 +282,10 @@ def _signals(envoy: EnvoyLife, leave: Callable[[], None]) -> Iterator[None]:
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
         loop.add_signal_handler(number, on_signal, number)
+    if envoy.replaceable:  # otherwise the signal ends us, as a terminal that is closed ends what runs in it
+        loop.add_signal_handler(signal.SIGHUP, envoy.request_replacement)
     try:
         yield
     finally:
-        for number in numbers:
+        for number in (*numbers, signal.SIGHUP):
             loop.remove_signal_handler(number)

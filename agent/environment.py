@@ -157,6 +157,10 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
             "ENVOY_MAX_RESTARTS", "Times in a row that an Envoy that crashed is started again; 0: the platform does it."
         ),
     ] = 0
+    envoy_hot_restart: Annotated[
+        bool,
+        _V("ENVOY_HOT_RESTART", "SIGHUP replaces Envoy by its binary as it is then, without losing a connection."),
+    ] = False
     skip_deprecated_logs: Annotated[
         bool, _V("ENVOY_SKIP_DEPRECATED_LOGS", "Envoy says nothing about deprecated fields.")
     ] = True

@@ -15,6 +15,7 @@ from agent.bootstrap.json_forms import ClientFiles
 from agent.bootstrap.listeners import ListenerKey
 from agent.bootstrap.node import node_id, pilot_san
 from agent.envoy.args import ArgsKey, build_args
+from agent.envoy.hot_restart import HotRestart
 from agent.settings import Settings
 
 __all__ = ["ISTIO_VERSION", "Host", "Launch", "Paths", "plan_launch"]
@@ -59,6 +60,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         config_override: JSON to lay over the bootstrap.
         statsd_address: the resolved one; empty without statsd.
         cpus: how many processors the container may use at most; 0 without a limit.
+        hot_restart: what Envoys that follow each other share; None where none follows.
     """
 
     ips: tuple[str, ...]
@@ -70,6 +72,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     config_override: str = ""
     statsd_address: str = ""
     cpus: int = 0
+    hot_restart: HotRestart | None = None
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +85,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: Bootstrap | None
 
 
-def plan_launch(settings: Settings, host: Host) -> Launch:
-    """Everything that follows from settings and host.
+def plan_launch(settings: Settings, host: Host, *, epoch: int = 0) -> Launch:
+    """Everything that follows from settings and host. ``epoch``: see ``HotRestart``.
 
     Raises:
         MetadataError: a typed metadata key has a wrong value.
@@ -112,8 +115,9 @@ def plan_launch(settings: Settings, host: Host) -> Launch:
     )
     bootstrap = None
     if not config.custom_config_file:
-        bootstrap = build_bootstrap(bootstrap_key(settings, host, node=node, addresses=addresses))
+        bootstrap = build_bootstrap(bootstrap_key(settings, host, node=node, addresses=addresses, epoch=epoch))
     args = _args(settings, host, addresses, config.custom_config_file or paths.bootstrap_file)
+    args = msgspec.structs.replace(args, hot_restart=host.hot_restart, epoch=epoch)
     return Launch(node=node, addresses=addresses, paths=paths, argv=build_args(args), bootstrap=bootstrap)
 
 
@@ -134,7 +138,9 @@ def agent_keys(settings: Settings, host: Host) -> Mapping[str, str | int]:
     }
 
 
-def bootstrap_key(settings: Settings, host: Host, *, node: Node, addresses: AddressPlan) -> BootstrapKey:
+def bootstrap_key(
+    settings: Settings, host: Host, *, node: Node, addresses: AddressPlan, epoch: int = 0
+) -> BootstrapKey:
     """The builder's argument for these settings."""
     env, paths = settings.env, Paths.of(settings)
     metadata = node.metadata
@@ -162,6 +168,7 @@ def bootstrap_key(settings: Settings, host: Host, *, node: Node, addresses: Addr
         count_connections=env.exit_on_zero_connections,
         istio_extensions=host.istio_envoy,
         dns_extension=host.dns_cluster,
+        epoch=epoch,
         lightstep_token_file=paths.lightstep_token,
     )
 

@@ -17,6 +17,7 @@ from agent.bootstrap.json_forms import ClientFiles, any_message, socket_address,
 from agent.bootstrap.listeners import ListenerKey, build_listeners
 from agent.bootstrap.node import Node
 from agent.bootstrap.stats import build_stats
+from agent.envoy.hot_restart import EPOCH_HEADER
 from discovery.wire.proxy_config import ProxyConfig
 
 __all__ = ["Bootstrap", "BootstrapKey", "build_bootstrap"]
@@ -44,6 +45,7 @@ class BootstrapKey(msgspec.Struct, frozen=True, kw_only=True):
         config: the effective ProxyConfig, addresses resolved (``$(HOST_IP)``, statsd).
         istio_extensions: whether the Envoy to be started has Istio's own extensions.
         dns_extension: whether it has ``DnsCluster``.
+        epoch: how many Envoys this one's sockets have passed through before.
         lightstep_token_file: where the access token was written; needed with that tracer only.
     """
 
@@ -62,6 +64,7 @@ class BootstrapKey(msgspec.Struct, frozen=True, kw_only=True):
     count_connections: bool = False
     istio_extensions: bool = False
     dns_extension: bool = False
+    epoch: int = 0
     lightstep_token_file: str = ""
 
 
@@ -181,6 +184,9 @@ def _admin(key: BootstrapKey) -> dict[str, Any]:
 
 
 def _dynamic_resources(key: BootstrapKey) -> dict[str, Any]:
+    control_plane: dict[str, Any] = {"envoy_grpc": {"cluster_name": "xds-grpc"}}
+    if key.epoch:
+        control_plane["initial_metadata"] = [{"key": EPOCH_HEADER, "value": str(key.epoch)}]
     return {
         "lds_config": _ADS,
         "cds_config": _ADS,
@@ -188,7 +194,7 @@ def _dynamic_resources(key: BootstrapKey) -> dict[str, Any]:
             "api_type": "DELTA_GRPC" if key.delta_xds else "GRPC",
             "set_node_on_first_message_only": True,
             "transport_api_version": "V3",
-            "grpc_services": [{"envoy_grpc": {"cluster_name": "xds-grpc"}}],
+            "grpc_services": [control_plane],
         },
     }
 

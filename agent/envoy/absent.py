@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -29,6 +30,16 @@ class EnvoyLife(Protocol):
     def request_end(self, reason: Reason) -> None:
         """Begin the ending."""
 
+    @property
+    def replaceable(self) -> bool:
+        """Whether another one can be put in its place."""
+
+    def tell_epochs(self, listener: Callable[[int], None]) -> None:
+        """Tell from now on which Envoy is to be served configuration; with it all that come after."""
+
+    def request_replacement(self) -> None:
+        """Put another one in its place."""
+
     def kill(self) -> None:
         """End it at once."""
 
@@ -52,6 +63,7 @@ class NoEnvoy:
 
     name = "no envoy"
     lives = 0
+    replaceable = False
 
     def __init__(self, *, over: asyncio.Event) -> None:
         self._over = over
@@ -64,6 +76,12 @@ class NoEnvoy:
     def request_end(self, _reason: Reason) -> None:
         """End now: there is nobody to wait for."""
         self._over.set()
+
+    def tell_epochs(self, _listener: Callable[[int], None]) -> None:
+        """There are none."""
+
+    def request_replacement(self) -> None:
+        """There is nothing to replace."""
 
     def kill(self) -> None:
         """The same."""

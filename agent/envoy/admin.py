@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import msgspec
+
 from agent.envoy.stats import parse_stats
 from discovery.runtime.http import Response
 from discovery.runtime.http_client import HttpClientError, TcpTarget, UnixTarget, fetch
@@ -28,6 +30,15 @@ class EnvoyAdmin:
         """Numeric statistics that have been used, whose name matches the regular expression."""
         response = await self._ask("GET", f"/stats?usedonly&filter={quote(pattern, safe='')}", timeout_s=timeout_s)
         return parse_stats(response.body.decode("utf-8", "replace"))
+
+    async def live_epoch(self, *, timeout_s: float) -> int | None:
+        """The restart epoch of the Envoy that answers; None while it is not live."""
+        body = (await self._ask("GET", "/server_info", timeout_s=timeout_s)).body
+        try:
+            info = msgspec.json.decode(body)
+            return info["command_line_options"].get("restart_epoch", 0) if info["state"] == "LIVE" else None
+        except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+            raise AdminError(f"Envoy admin: GET /server_info: {error}") from error
 
     async def drain_listeners(self, *, inbound_only: bool, skip_exit: bool, timeout_s: float) -> None:
         """Stop taking connections gracefully; without ``skip_exit`` Envoy ends after its drain time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from agent.envoy.hot_restart import HotRestart
 from discovery.wire.durations import parse_duration
 
 __all__ = ["ArgsKey", "build_args", "compliance_environment", "split_log_level"]
@@ -29,6 +30,8 @@ class ArgsKey(msgspec.Struct, frozen=True, kw_only=True):
     core_dump: bool = False
     config_override: str = ""  # JSON
     concurrency: int = 0
+    hot_restart: HotRestart | None = None
+    epoch: int = 0
 
 
 def split_log_level(levels: str) -> tuple[str, str, tuple[str, ...]]:
@@ -57,7 +60,7 @@ def build_args(key: ArgsKey) -> tuple[str, ...]:
         *("--drain-strategy", "immediate"),
         *("--local-address-ip-version", key.ip_version),
         *("--file-flush-interval-msec", str(int(flush_s * 1000))),
-        "--disable-hot-restart",
+        *(key.hot_restart.args(key.epoch) if key.hot_restart else ("--disable-hot-restart",)),
         "--allow-unknown-static-fields",
     ]
     if key.file_flush_min_size_kb is not None:

@@ -11,6 +11,7 @@ from typing import Final, Self
 from agent.envoy.admin import AdminError, EnvoyAdmin
 from agent.envoy.crashes import Crashes, GiveUp, explain_exit
 from agent.envoy.ending import Close, Drain, DrainPolicy, Reason, Step, Wait, WaitForZero, plan_drain, plan_ending
+from agent.envoy.replacement import Replacement
 from agent.envoy.stats import count_connections
 from discovery.runtime.logs import get_logger
 from discovery.runtime.process import Process
@@ -34,7 +35,7 @@ class EnvoySupervisor:
 
     def __init__(  # noqa: PLR0913 - each is a part of its own
         self,
-        spawn: Callable[[], Process],
+        spawn: Callable[[int], Process],
         admin: EnvoyAdmin,
         policy: DrainPolicy,
         *,
@@ -42,10 +43,15 @@ class EnvoySupervisor:
         max_restarts: int = 0,
         over: asyncio.Event,
         monotonic: Callable[[], float],
+        replacement: Replacement | None = None,
     ) -> None:
-        """``spawn`` makes a process that is not started yet; ``max_restarts``: see ``Crashes``."""
+        """``spawn`` makes the process of an epoch, not started yet; ``max_restarts``: see ``Crashes``."""
         self._spawn = spawn
-        self._process = spawn()
+        self._process = spawn(0)
+        self._epoch = 0
+        self._retiring: Process | None = None
+        self._replacement = replacement
+        self._wanted = asyncio.Event()
         self._crashes = Crashes(max_restarts=max_restarts)
         self._monotonic = monotonic
         self._started_at = 0.0
@@ -84,6 +90,20 @@ class EnvoySupervisor:
             self._reason = reason
             self._asked.set()
 
+    @property
+    def replaceable(self) -> bool:
+        """Whether another Envoy can be put in the place of this one."""
+        return self._replacement is not None
+
+    def tell_epochs(self, listener: Callable[[int], None]) -> None:
+        """Tell from now on which Envoy is to be served configuration; with it all that come after."""
+        if self._replacement is not None:
+            self._replacement.tell_epochs(listener)
+
+    def request_replacement(self) -> None:
+        """Put another Envoy in the place of this one; ``run`` carries it out."""
+        self._wanted.set()
+
     def kill(self) -> None:
         """End Envoy at once, whatever it is doing."""
         self._process.kill()
@@ -106,9 +126,12 @@ class EnvoySupervisor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill_now()
-        ended = await self._process.wait()
-        _LOG.debug("Envoy is gone", how=str(ended))
+        for process in filter(None, (self._retiring, self._process)):
+            process.kill_now()
+            ended = await process.wait()
+            _LOG.debug("Envoy is gone", how=str(ended))
+        if self._replacement is not None:
+            self._replacement.remove_traces()
 
     async def run(self) -> None:
         """Watch Envoy until it ends by itself or has been brought to its end; then wait to be cancelled.
@@ -116,8 +139,14 @@ class EnvoySupervisor:
         Raises:
             SpawnError: one that crashed cannot be started again.
         """
+        if self._replacement is not None:
+            await self._replacement.remember()
         while True:
-            await first_of(self._process.wait(), self._asked.wait())
+            await first_of(self._process.wait(), self._asked.wait(), self._wanted.wait())
+            if self._process.exit is None and self._reason is None:
+                self._wanted.clear()
+                await self._replace()
+                continue
             if self._process.exit is None and self._reason is not None:
                 await self._end(self._reason)
             if not await self._goes_on(await self._process.wait()):
@@ -128,11 +157,39 @@ class EnvoySupervisor:
 
     async def _start(self) -> None:
         if self._lives:
-            self._process = self._spawn()
+            await self._end_retiring()
+            self._process = self._spawn(0)
+            self._epoch = 0
+            if self._replacement is not None:
+                self._replacement.start_over()
         await self._process.start()
         self._lives += 1
         self._started_at = self._monotonic()
         _LOG.info("Envoy started", pid=self._process.pid)
+
+    async def _replace(self) -> None:
+        if self._replacement is None:
+            _LOG.warning("Envoy is not replaced: ENVOY_HOT_RESTART is not set")
+            return
+        if self._retiring is not None and self._retiring.exit is None:
+            _LOG.warning("Envoy is not replaced: the one before it has not ended yet; ask again when it has")
+            return
+        if reason := await self._replacement.objection():
+            _LOG.error("Envoy is not replaced; the running one goes on", reason=reason)
+            return
+        successor = self._spawn(self._epoch + 1)
+        if await self._replacement.bring_up(successor, epoch=self._epoch + 1, current=self._process, asked=self._asked):
+            self._retiring, self._process = self._process, successor
+            self._epoch += 1
+            self._lives += 1
+            self._started_at = self._monotonic()
+            _LOG.info("Envoy replaced; the one before drains and ends", pid=successor.pid, epoch=self._epoch)
+
+    async def _end_retiring(self) -> None:
+        """Without a successor the one before has nobody to hand over to, and holds ports."""
+        if self._retiring is not None:
+            self._retiring.kill_now()
+            await self._retiring.wait()
 
     async def _goes_on(self, ended: Exit) -> bool:
         """Tell how it ended, and wait for the time to start another one; whether there shall be one."""

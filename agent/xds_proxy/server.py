@@ -18,6 +18,7 @@ import grpc
 import grpc.aio
 import msgspec
 
+from agent.envoy.hot_restart import EPOCH_HEADER
 from agent.x509.client import X509
 from agent.xds_proxy.dial import UpstreamOptions, read_roots
 from agent.xds_proxy.ends import End, Severity, Side, explain_failure, judge_severity
@@ -81,6 +82,8 @@ class XdsProxy:
         self._heap = HeapKeeper()
         self._gate = ReconnectGate(chance=chance)
         self._health: Health | None = None
+        self._epoch = 0  # the first that is served
+        self._active_epoch = 0
         self._active: Session | None = None
         self._server: grpc.aio.Server | None = None
 
@@ -125,6 +128,10 @@ class XdsProxy:
         if self._active is not None:
             self._active.report_health(health)
 
+    def serve_from(self, epoch: int) -> None:
+        """Serve only Envoys of this epoch and later ones: one that is being replaced would cut its successor off."""
+        self._epoch = epoch
+
     def _handler(self, form: Form) -> Callable[[object, _Context], object]:
         async def handle(_requests: object, context: _Context) -> None:
             await self._serve(form, context)
@@ -133,6 +140,9 @@ class XdsProxy:
 
     async def _serve(self, form: Form, context: _Context) -> None:
         """One stream of Envoy, from its acceptance to its end."""
+        epoch = _epoch_of(context)
+        if epoch < self._epoch:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "another Envoy has taken the place of this one")
         session = Session(
             form,
             context,
@@ -142,8 +152,9 @@ class XdsProxy:
             on_relayed=self._heap.on_relayed,
         )
         previous, self._active = self._active, session
+        replaced, self._active_epoch = epoch > self._active_epoch, epoch
         try:
-            await _take_over(previous)
+            await _take_over(previous, replaced=replaced)
             end = await session.run(
                 self._options.upstream, x509=self._x509, now=self._clock.now, admitted=self._admitted
             )
@@ -186,11 +197,19 @@ class XdsProxy:
         )
 
 
-async def _take_over(previous: Session | None) -> None:
+def _epoch_of(context: _Context) -> int:
+    text = next((str(value) for key, value in context.invocation_metadata() or () if key == EPOCH_HEADER), "0")
+    return int(text) if text.isdecimal() else 0
+
+
+async def _take_over(previous: Session | None, *, replaced: bool) -> None:
     """End an older stream first, so that the control plane never sees this proxy twice."""
     if previous is None:
         return
-    log.warning("Envoy opened a second stream; closing the older one")
+    if replaced:
+        log.info("the Envoy that takes over is served now, and the one before it no more")
+    else:
+        log.warning("Envoy opened a second stream; closing the older one")
     previous.dismiss()
     try:
         async with asyncio.timeout(_HANDOVER_S):

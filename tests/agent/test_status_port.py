@@ -26,7 +26,7 @@ def build(directory: Path, *, role: str = "sidecar", **env: str) -> HttpServer:
     told = settings(directory, env={"PILOT_AGENT_MERGE_ENVOY_STATS": "false", **env}, flags={"role": role})
     admin = EnvoyAdmin(TcpTarget("127.0.0.1", 1))
     process = Process(ProcessSpec(name="envoy", argv=("none",)))
-    envoy = EnvoySupervisor(lambda: process, admin, DrainPolicy(), over=asyncio.Event(), monotonic=lambda: 0.0)
+    envoy = EnvoySupervisor(lambda _epoch: process, admin, DrainPolicy(), over=asyncio.Event(), monotonic=lambda: 0.0)
     return build_status_server(told, launch(told), envoy, registry=Registry(), age_s=lambda: 1.0)
 
 

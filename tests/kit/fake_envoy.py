@@ -23,9 +23,13 @@ class DownstreamClient:
         socket: of the agent's server.
         rpc: of the stream.
         service: ADS or SDS.
+        epoch: how many Envoys there were before this one; 0 is not told.
     """
 
-    def __init__(self, socket: Path, *, rpc: str = "StreamAggregatedResources", service: str = ADS) -> None:
+    def __init__(
+        self, socket: Path, *, rpc: str = "StreamAggregatedResources", service: str = ADS, epoch: int = 0
+    ) -> None:
+        self._metadata = (("x-envoy-epoch", str(epoch)),) if epoch else None
         self._target = f"unix:{socket}"
         self._method = f"/{service}/{rpc}"
         self._delta = rpc.startswith("Delta")
@@ -34,7 +38,7 @@ class DownstreamClient:
         self._channel = grpc.aio.insecure_channel(
             self._target, options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
         )
-        self._call = self._channel.stream_stream(self._method, None, None)(None)
+        self._call = self._channel.stream_stream(self._method, None, None)(None, metadata=self._metadata)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -42,3 +42,25 @@ async def test_another_status_is_an_error() -> None:
     async with serving(ScriptedAdmin()) as target:
         with pytest.raises(AdminError, match=r"GET /stats.* gave status 404, want 200"):
             await EnvoyAdmin(target).stats("x", timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    ("body", "epoch"),
+    [
+        (b'{"state": "LIVE", "command_line_options": {"restart_epoch": 2}}', 2),
+        (b'{"state": "LIVE", "command_line_options": {}}', 0),
+        (b'{"state": "INITIALIZING", "command_line_options": {"restart_epoch": 2}}', None),
+    ],
+)
+async def test_the_epoch_of_a_live_one(body: bytes, epoch: int | None) -> None:
+    """Who is not live has none."""
+    async with serving(ScriptedAdmin(server_info=Response(body=body))) as target:
+        assert await EnvoyAdmin(target).live_epoch(timeout_s=5) == epoch
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]"])
+async def test_odd_answers_are_errors(body: bytes) -> None:
+    """Somebody else may have the port."""
+    async with serving(ScriptedAdmin(server_info=Response(body=body))) as target:
+        with pytest.raises(AdminError, match="server_info"):
+            await EnvoyAdmin(target).live_epoch(timeout_s=5)

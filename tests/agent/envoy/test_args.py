@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 
 from agent.envoy.args import ArgsKey, build_args, compliance_environment, split_log_level
+from agent.envoy.hot_restart import HotRestart
 
 _FIXED = (
     "envoy -c f --drain-time-s 45 --drain-strategy immediate --local-address-ip-version v4 "
     "--file-flush-interval-msec 1000 --disable-hot-restart --allow-unknown-static-fields"
 )
+_SHARED = HotRestart(base_id=7, socket_path="s", parent_shutdown_s=50)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,10 @@ _FIXED = (
             },
             f"{_FIXED} --file-flush-min-size-kb 0 -l info --component-log-level misc:error --skip-deprecated-logs "
             "--enable-core-dump --config-yaml {} --concurrency 2",
+        ),
+        (
+            {"log_level": "", "hot_restart": _SHARED, "epoch": 2},
+            f"{_FIXED.replace('--disable-hot-restart', ' '.join(_SHARED.args(2)))} --skip-deprecated-logs",
         ),
         (
             {"component_log_level": "a:debug"},

@@ -43,7 +43,7 @@ async def _running(
     over = asyncio.Event()
     async with serving(handler) as target:
         supervisor = EnvoySupervisor(
-            lambda: Process(spec),
+            lambda _epoch: Process(spec),
             EnvoyAdmin(target),
             policy,
             own_ports=(15021,),
@@ -173,3 +173,13 @@ async def test_a_hurried_end_does_not_wait() -> None:
         run.supervisor.request_end(Reason.SIGNAL)
         run.supervisor.kill()
         await run.over.wait()
+
+
+async def test_without_hot_restart_nothing_is_replaced() -> None:
+    """The request is refused, and Envoy goes on."""
+    async with _running() as run:
+        run.supervisor.request_replacement()
+        assert not run.supervisor.replaceable
+        run.supervisor.request_end(Reason.QUIT)
+        await run.over.wait()
+        assert run.supervisor.lives == 1

@@ -50,8 +50,8 @@ class Bench:
         self.metrics = metrics
         self.socket = socket
 
-    def envoy(self, form: Form = Form.SOTW) -> DownstreamClient:
-        return DownstreamClient(self.socket, rpc=form.rpc)
+    def envoy(self, form: Form = Form.SOTW, *, epoch: int = 0) -> DownstreamClient:
+        return DownstreamClient(self.socket, rpc=form.rpc, epoch=epoch)
 
 
 @asynccontextmanager
@@ -103,6 +103,22 @@ async def test_intercepted_type_never_reaches_envoy(form: Form, tmp_path: Path) 
         await stream.write(RESPONSES[form](type_urls.LISTENER, b"listener"))
         assert (await envoy.read()).type_url == type_urls.LISTENER
         assert table.taken == [b"good"]
+
+
+async def test_an_envoy_that_is_replaced_comes_back_in_vain(tmp_path: Path) -> None:
+    """Its successor's stream stays; if the successor is given up, the one before is served again."""
+    async with FakeIstiod() as istiod, relay(istiod, tmp_path) as bench:
+        bench.proxy.serve_from(1)
+        async with bench.envoy(epoch=1) as successor:
+            await successor.ask(type_urls.CLUSTER, node="sidecar~1")
+            stream = await istiod.accept()
+            async with bench.envoy() as before:
+                assert (await before.status())[0] == "UNAVAILABLE"
+            assert not stream.closed.is_set()
+        bench.proxy.serve_from(0)
+        async with bench.envoy() as before:
+            await before.ask(type_urls.CLUSTER, node="sidecar~1")
+            assert (await (await istiod.accept()).read()).type_url == type_urls.CLUSTER
 
 
 async def test_health_waits_for_listeners_and_survives_reconnects(tmp_path: Path) -> None:
