@@ -129,7 +129,8 @@ async def test_what_runs_is_read(kube_api: KubeApi, make: Callable[..., Cluster]
         assert stored.meta.uid
         assert str(stored.origin) == "cluster Kubernetes"
         await kube_api.apply(endpoint_slice("web", place, {"10.1.0.1": "web-1", "10.1.0.2": "web-2"}))
-        await cluster.until(lambda: len(cluster.touched(Kind.ENDPOINT_SLICE)) == 2)
+        slices = ObjectKey(Kind.ENDPOINT_SLICE, place, "web-1")
+        await cluster.until(lambda: cluster.touched(Kind.ENDPOINT_SLICE).count(slices) == 2)
         assert cluster.changed.commits[-1].endpoints_only
     await kube_api.delete(node("n1"), *pods)
 
