@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from discovery.admission_settings import ADMISSION_VARIABLES, AdmissionSettings, read_admission_settings
 from discovery.wire.durations import DurationError, parse_duration
 from discovery.writing_settings import WRITING_VARIABLES, WritingSettings, read_writing_settings
 
@@ -40,6 +41,7 @@ class Flag(NamedTuple):
 
 
 _PORTS: Final = "Ports (an empty address turns the port off; port 0 is chosen by the system and printed)"
+_WEBHOOKS: Final = ":15017"
 _CONFIG: Final = "Configuration"
 _SECURITY: Final = "Security"
 _LOGGING: Final = "Logging"
@@ -73,7 +75,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     Flag(("--grpcAddr",), _PORTS, ":15010", "xDS without TLS."),
     Flag(("--secureGRPCAddr",), _PORTS, ":15012", "xDS and the certificate authority over TLS."),
     Flag(("--httpAddr",), _PORTS, ":8080", "Readiness, debug endpoints and the web UI."),
-    Flag(("--httpsAddr",), _PORTS, "", "Webhooks; off until a cluster is served."),
+    Flag(("--httpsAddr",), _PORTS, _WEBHOOKS, "Webhooks; without a cluster only where another address is given."),
     Flag(("--monitoringAddr",), _PORTS, ":15014", "Metrics, version and debug endpoints."),
     Flag(("--caCertFile",), _SECURITY, "", "Roots for verifying client certificates at the secure port."),
     Flag(("--tlsCertFile",), _SECURITY, "", "Certificate chain of the secure port."),
@@ -154,6 +156,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     Variable("CLUSTER_ID", "Kubernetes", "Name of the local cluster."),
     *(Variable(*row) for row in WRITING_VARIABLES),
+    *(Variable(*row) for row in ADMISSION_VARIABLES),
 )
 
 
@@ -218,6 +221,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workload_entry_grace: timedelta
     validate_workload_identity: bool
     writing: WritingSettings
+    https: Address | None
+    admission: AdmissionSettings
 
     @property
     def reads_cluster(self) -> bool:
@@ -355,7 +360,11 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
         ),
         validate_workload_identity=read.switch("PILOT_WORKLOAD_ENTRY_VALIDATE_IDENTITY"),
         writing=read_writing_settings(read),
+        https=read.address("httpsAddr"),
+        admission=read_admission_settings(read, environ),
     )
+    if not settings.reads_cluster and read.flag("httpsAddr") == _WEBHOOKS:
+        settings = msgspec.structs.replace(settings, https=None)  # nobody is there to call them
     read.findings += _contradictions(settings)
     if read.findings:
         raise SettingsError(read.findings)

@@ -22,6 +22,7 @@ __all__ = [
     "Namespace",
     "Node",
     "NodeAddress",
+    "NodeInfo",
     "NodeStatus",
     "ObjectReference",
     "Pod",
@@ -202,10 +203,17 @@ class NodeAddress(_Part, frozen=True, kw_only=True):
     address: str = ""
 
 
+class NodeInfo(_Part, frozen=True, kw_only=True):
+    """What runs on a Node."""
+
+    kubelet_version: str = ""
+
+
 class NodeStatus(_Part, frozen=True, kw_only=True):
-    """Addresses of a Node."""
+    """Addresses of a Node, and what runs on it."""
 
     addresses: tuple[NodeAddress, ...] = ()
+    node_info: NodeInfo = NodeInfo()
 
 
 class Node(_Part, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ def test_the_last_good_one_stays() -> None:
     live.update(GOOD, "{}", "files")
     good = live.current
     assert good is not None
-    assert live.findings == ()
+    assert not list(live.findings)
     for _ in range(2):
         live.update("templates: {sidecar: '{{ if }}'}", "{}", "files")
     assert live.current is good
