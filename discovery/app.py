@@ -16,6 +16,7 @@ from typing import Final, Self
 from prometheus_client import CollectorRegistry
 
 from certs.errors import CertsError
+from discovery.admission import Admission
 from discovery.auth.caller import Listener
 from discovery.auth.jwks import JwksError
 from discovery.ca.metrics import CaMetrics
@@ -103,6 +104,7 @@ class _Discovery:
         self._cluster: Cluster | None = None
         self._authority: SecretRoots | None = None
         self._writing: Writing | None = None
+        self._admission: Admission | None = None
         self._private = Path()
         self._signers = ThreadPoolExecutor(_SIGNERS, thread_name_prefix="sign")
         self.services: list[Service] = []
@@ -169,6 +171,7 @@ class _Discovery:
             *self._plaintext(ads, ca),
             *self._secure(ads, ca, trust),
             *await self._writers(store, trust, registry),
+            *self._webhooks(store, trust, readiness, registry),
         ]
         self.services.append(Announcement(self.services, readiness))
         return self
@@ -241,6 +244,25 @@ class _Discovery:
             yield from source.findings
         if self._cluster is not None:
             yield from self._cluster.findings
+        if self._admission is not None:
+            yield from self._admission.findings
+
+    def _webhooks(
+        self, store: Store, trust: Trust, readiness: Readiness, registry: CollectorRegistry
+    ) -> list[Service]:
+        """Injection and validation, where there is an address for them."""
+        if self._settings.https is None:
+            return []
+        self._admission = Admission(
+            self._settings,
+            store,
+            trust,
+            readiness,
+            registry=registry,
+            timing=Timing(self._clock),
+            client=self._cluster.client if self._cluster is not None else None,
+        )
+        return self._admission.services()
 
     def _http(self, content: DebugContent) -> list[Service]:
         places = (("http", self._settings.http), ("monitoring", self._settings.monitoring))
