@@ -54,6 +54,7 @@ from discovery.store.state import Store
 from discovery.translate.generators import MeshGenerators
 from discovery.trust import SERVING_TTL, Trust
 from discovery.writing import Writing, node_authorizer, open_authority, token_reviewer
+from discovery.xds.delivery import Deliveries
 from discovery.xds.endpoint import GrpcEndpoint, GrpcSettings
 from discovery.xds.metrics import XdsMetrics
 from discovery.xds.server import AdsServer, AdsSettings
@@ -170,7 +171,7 @@ class _Discovery:
             ads,
             *self._plaintext(ads, ca),
             *self._secure(ads, ca, trust),
-            *await self._writers(store, trust, registry),
+            *await self._writers(store, trust, ads.deliveries, registry),
             *self._webhooks(store, trust, readiness, registry),
         ]
         self.services.append(Announcement(self.services, readiness))
@@ -224,7 +225,9 @@ class _Discovery:
             ),
         )
 
-    async def _writers(self, store: Store, trust: Trust, registry: CollectorRegistry) -> list[Service]:
+    async def _writers(
+        self, store: Store, trust: Trust, deliveries: Deliveries, registry: CollectorRegistry
+    ) -> list[Service]:
         """What writes to the cluster, where there is one and this replica leads."""
         if self._cluster is None:
             return []
@@ -234,9 +237,11 @@ class _Discovery:
             store,
             trust,
             self._authority,
+            deliveries,
             timing=Timing(self._clock),
             registry=registry,
         )
+        self._cluster.source.listen(self._writing.observed)
         return await self._writing.services()
 
     def _findings(self, sources: Iterable[Source]) -> Iterator[Finding]:
@@ -247,9 +252,7 @@ class _Discovery:
         if self._admission is not None:
             yield from self._admission.findings
 
-    def _webhooks(
-        self, store: Store, trust: Trust, readiness: Readiness, registry: CollectorRegistry
-    ) -> list[Service]:
+    def _webhooks(self, store: Store, trust: Trust, readiness: Readiness, registry: CollectorRegistry) -> list[Service]:
         """Injection and validation, where there is an address for them."""
         if self._settings.https is None:
             return []

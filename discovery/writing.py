@@ -21,18 +21,25 @@ from discovery.auth.token_review import ReviewMetrics, ReviewSettings, TokenRevi
 from discovery.ca.secret_roots import SecretRoots, SecretSettings, open_secret_roots
 from discovery.controllers.ca_bundle import BundlePatcher, BundleSettings
 from discovery.controllers.ca_root import RootDistribution
+from discovery.controllers.status import StatusWriter
+from discovery.controllers.status_plan import Observation
 from discovery.controllers.store_namespaces import StoreNamespaces
 from discovery.kube.client import KubeClient, connect
 from discovery.kube.config import KubeConfig
 from discovery.kube.election import LeaseTimes
+from discovery.kube.events import EventRecorder
 from discovery.kube.lease import ElectionMetrics, Elector, Fence, LeaseElector, NotLeadingError, SoleWriter
+from discovery.kube.resources import Resource
 from discovery.kube.timing import Timing
 from discovery.runtime.logs import get_logger
 from discovery.runtime.supervise import Service
+from discovery.schema.meta import ObjectKey
 from discovery.settings import Settings
+from discovery.sources.kubernetes_objects import Served
 from discovery.startup import Part
 from discovery.store.state import Store
 from discovery.trust import Trust, ca_settings
+from discovery.xds.delivery import Deliveries
 
 __all__ = ["CLUSTER_LEASE", "Writing", "node_authorizer", "open_authority", "revision_lease", "token_reviewer"]
 
@@ -92,6 +99,7 @@ class Writing:
     Args:
         client: for the writes; elections get one of their own, so that renewals wait for nobody.
         authority: the Secret to look after, if the authority is kept in one.
+        deliveries: how far objects have got; without it no conditions are written.
     """
 
     def __init__(  # noqa: PLR0913 - wired by name in one place
@@ -101,6 +109,7 @@ class Writing:
         store: Store,
         trust: Trust,
         authority: SecretRoots | None,
+        deliveries: Deliveries | None = None,
         *,
         timing: Timing,
         registry: CollectorRegistry,
@@ -133,8 +142,35 @@ class Writing:
             timing=timing,
             registry=registry,
         )
+        self._status = self._status_writer(client, store, deliveries, registry)
         trust.roots.on_change(self._roots.roots_changed)
         trust.roots.on_change(self._bundles.roots_changed)
+
+    def observed(self, key: ObjectKey, resource: Resource, served: Served | None) -> None:
+        """Take what the cluster's source tells of an object; its status will say what became of it."""
+        if self._status is None:
+            return
+        seen = None
+        if served is not None and served.state is not None:
+            seen = Observation(state=served.state, findings=served.findings, served=served.object is not None)
+        self._status.observed(key, resource, seen)
+
+    def _status_writer(
+        self, client: KubeClient, store: Store, deliveries: Deliveries | None, registry: CollectorRegistry
+    ) -> StatusWriter | None:
+        if deliveries is None or not self._settings.writing.config_status:
+            return None
+
+        def is_applied(key: ObjectKey, generation: int) -> bool:
+            found = store.objects.get(key)
+            return found is not None and found.meta.generation >= generation
+
+        recorder = EventRecorder(
+            component="istiod", instance=self._settings.pod_name, timing=self._timing, registry=registry
+        )
+        status = StatusWriter(client, deliveries, is_applied, recorder, timing=self._timing, registry=registry)
+        deliveries.subscribe(status.rejected)
+        return status
 
     async def services(self) -> list[Service]:
         """What to run, the elections first: they end last."""
@@ -148,6 +184,8 @@ class Writing:
             LeaderWork("root certificates in namespaces", shared, self._roots.lead, self._timing),
             LeaderWork("CA bundles of webhooks", own, self._bundles.lead, self._timing),
         ]
+        if self._status is not None:
+            work.append(LeaderWork("conditions and Events", own, self._status.lead, self._timing))
         if self._authority is not None:
             work.append(LeaderWork("authority's renewal", shared, self._authority.lead, self._timing))
         followed = [self._authority] if self._authority is not None else []

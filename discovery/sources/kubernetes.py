@@ -15,7 +15,7 @@ import msgspec
 
 from discovery.kube.cache import Change
 from discovery.kube.delta_queue import DeltaQueue
-from discovery.kube.envelope import Meta
+from discovery.kube.envelope import Meta, Name
 from discovery.kube.informer import Informer, Selection
 from discovery.kube.reflection import Reflection
 from discovery.kube.reflector import Reader
@@ -38,7 +38,7 @@ from discovery.sources.kubernetes_scope import NamespaceEdit, Namespaces, is_of_
 from discovery.sources.source import Apply
 from discovery.store.state import ObjectChange
 
-__all__ = ["KubernetesSettings", "KubernetesSource"]
+__all__ = ["KubernetesSettings", "KubernetesSource", "ServedListener"]
 
 _DEFINITIONS_PER_PAGE: Final = 20  # CRDs are large: their schemas, of which nothing is kept
 _STALE: Final = "what was read of them last keeps being served"
@@ -53,6 +53,9 @@ class KubernetesSettings(msgspec.Struct, frozen=True, kw_only=True):
     filter: ResourceFilter = ResourceFilter()
     configuration: bool = True  # False: configuration comes from elsewhere
     runtime: bool = True  # False: what runs is only what configuration says
+
+
+ServedListener = Callable[[ObjectKey, Resource, Served | None], None]
 
 
 class _Followed(msgspec.Struct, frozen=True):
@@ -101,6 +104,7 @@ class KubernetesSource:
         self._held: dict[Kind, dict[ObjectKey, ObjectChange]] = {}  # of kinds whose first state is not complete
         self._changes: DeltaQueue[ObjectKey, ObjectChange] = DeltaQueue(lambda batch: apply(tuple(batch.values())))
         self._findings = ClusterFindings()
+        self._listeners: list[ServedListener] = []
         self._progress = asyncio.Event()
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -122,6 +126,10 @@ class KubernetesSource:
         """Resources whose first state is not complete, with what is wrong if anything is."""
         waiting = (informer for informer in self._informers() if not informer.synced.is_set())
         return tuple(sorted(f"{i.resource} ({i.problem})" if i.problem else str(i.resource) for i in waiting))
+
+    def listen(self, listener: ServedListener) -> None:
+        """Have told, from now on, what becomes of objects whose status says what is made of them."""
+        self._listeners.append(listener)
 
     def informer(self, kind: Kind) -> Informer[Served] | None:
         """What is read of a kind; None while it is not read."""
@@ -210,6 +218,7 @@ class KubernetesSource:
         self._progress.set()
         keys = [ObjectKey(kind, *name) for name, served in followed.informer.list() if served.object is not None]
         removals = {key: ObjectChange(key, None) for key in keys}
+        self._tell(kind, [(name, None) for name, _ in followed.informer.list()], followed.informer.resource)
         if not keep:
             for key, change in removals.items():
                 self._changes.put(key, change)
@@ -239,12 +248,22 @@ class KubernetesSource:
     def _heard(self, kind: Kind, changes: Sequence[Change[Served]]) -> None:
         for finding in self._findings.heard(kind, changes):
             self._log.warning("configuration problem", finding=str(finding))
+        if kind not in CORE:
+            self._tell(kind, [(change.key, change.new) for change in changes])
         for change in changes:
             made = change_of(kind, change)
             if made is not None:
                 self._put(made)
                 if kind is Kind.NAMESPACE:
                     self._namespace(made)
+
+    def _tell(self, kind: Kind, news: Sequence[tuple[Name, Served | None]], resource: Resource | None = None) -> None:
+        if resource is None and kind in self._followed:
+            resource = self._followed[kind].informer.resource
+        if resource is not None:
+            for listener in self._listeners:
+                for name, served in news:
+                    listener(ObjectKey(kind, *name), resource, served)
 
     def _put(self, change: ObjectChange) -> None:
         held = self._held.get(change.key.kind)

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from discovery.kube.cache import Change
+from discovery.schema.conditions import ObjectState, read_state
 from discovery.schema.decode import Decoded, decode_json
 from discovery.schema.findings import Finding
 from discovery.schema.kinds import KINDS
@@ -30,6 +31,7 @@ class Served(msgspec.Struct, frozen=True, gc=False):
 
     object: Object | None  # None: no version of it was ever good
     findings: tuple[Finding, ...] = ()
+    state: ObjectState | None = None  # of its newest version; None for kinds that get no conditions
 
 
 def decoder_of(kind: Kind, origin: Origin) -> Callable[[bytes], Served]:
@@ -37,12 +39,12 @@ def decoder_of(kind: Kind, origin: Origin) -> Callable[[bytes], Served]:
     if KINDS[kind].whole:
         bare = kind in _WITHOUT_ANNOTATIONS
         return lambda raw: _served(decode_json(kind, raw, origin=origin), bare=bare)
-    return lambda raw: _served(accepted(decode_json(kind, raw, origin=origin)))
+    return lambda raw: _served(accepted(decode_json(kind, raw, origin=origin)), state=read_state(raw))
 
 
 def last_good(old: Served, new: Served) -> Served:
     """What to serve after a new version was read."""
-    return new if new.object is not None else Served(old.object, new.findings)
+    return new if new.object is not None else Served(old.object, new.findings, new.state)
 
 
 def change_of(kind: Kind, change: Change[Served]) -> ObjectChange | None:
@@ -52,13 +54,13 @@ def change_of(kind: Kind, change: Change[Served]) -> ObjectChange | None:
     return ObjectChange(ObjectKey(kind, *change.key), new) if new is not old else None
 
 
-def _served(decoded: Decoded, *, bare: bool = False) -> Served:
+def _served(decoded: Decoded, *, bare: bool = False, state: ObjectState | None = None) -> Served:
     if not decoded.objects:
-        return Served(None, decoded.findings)
+        return Served(None, decoded.findings, state)
     (obj,) = decoded.objects
     if bare and obj.meta.annotations:
         obj = msgspec.structs.replace(obj, meta=msgspec.structs.replace(obj.meta, annotations={}))
-    return Served(obj, decoded.findings)
+    return Served(obj, decoded.findings, state)
 
 
 class ClusterFindings:

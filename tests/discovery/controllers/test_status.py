@@ -1,0 +1,204 @@
+"""Conditions and Events of configuration objects at an API server; deliveries are what each test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery.controllers.status import StatusWriter
+from discovery.controllers.status_plan import Observation
+from discovery.kube.client import KubeClient
+from discovery.kube.events import EventRecorder
+from discovery.kube.resources import Resource
+from discovery.schema.conditions import read_state
+from discovery.schema.findings import Finding
+from discovery.schema.meta import Kind, ObjectKey
+from discovery.store.delivery import Delivery, RejectedResource
+from tests.kit.eventually import eventually
+from tests.kit.kube_api.handle import KubeApi
+from tests.kit.kube_clients import as_user, client_of, lasting_fence, running
+from tests.kit.kube_cluster import crds
+
+GROUP = "networking.istio.io/v1"
+RESOURCE = Resource("networking.istio.io", "v1", "sidecars")
+WRONG = Finding("Sidecar shop/a", "spec.host", "want a host", "name one")
+
+
+class Deliveries:
+    def __init__(self) -> None:
+        self.answer = Delivery()
+        self.asked = 0
+        self.forgotten: list[ObjectKey] = []
+
+    def of(self, key: ObjectKey, mark: int) -> Delivery:
+        self.asked += 1
+        return self.answer
+
+    def forget(self, key: ObjectKey) -> None:
+        self.forgotten.append(key)
+
+
+class World:
+    """A writer, and an object that it is told of whenever the test looks at it."""
+
+    def __init__(self, api: KubeApi, client: KubeClient, namespace: str) -> None:
+        self.api = api
+        self.namespace = namespace
+        self.key = ObjectKey(Kind.SIDECAR, namespace, "a")
+        self.deliveries = Deliveries()
+        self.applied = True
+        recorder = EventRecorder(component="istiod", instance="i")
+        self.writer = StatusWriter(
+            client, self.deliveries, lambda key, generation: self.applied, recorder, settle_s=0.05
+        )
+
+    async def put(self, host: str = "./*") -> None:
+        spec = {"egress": [{"hosts": [host]}]}
+        metadata = {"name": "a", "namespace": self.namespace}
+        await self.api.apply({"apiVersion": GROUP, "kind": "Sidecar", "metadata": metadata, "spec": spec})
+
+    async def tell(self, *findings: Finding) -> None:
+        """What the source does when the object changed."""
+        path = f"/apis/{GROUP}/namespaces/{self.namespace}/sidecars/a"
+        state = read_state((await self.api.call("GET", path)).body)
+        self.writer.observed(self.key, RESOURCE, Observation(state=state, findings=findings))
+
+    async def conditions(self) -> dict[str, dict[str, Any]]:
+        found = await self.api.get(GROUP, "Sidecar", "a", self.namespace)
+        assert found is not None
+        return {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
+
+    async def until(self, kind: str, status: str, reason: str) -> None:
+        async def holds() -> bool:
+            condition = (await self.conditions()).get(kind, {})
+            return (condition.get("status"), condition.get("reason")) == (status, reason)
+
+        await eventually(holds)
+
+    async def events(self) -> list[str]:
+        found = await self.api.list_all("events.k8s.io/v1", "Event", self.namespace)
+        return sorted(f"{event['reason']}: {event['note']}" for event in found)
+
+
+@asynccontextmanager
+async def leading(api: KubeApi, client: KubeClient) -> AsyncIterator[World]:
+    await api.apply(*crds("sidecars"))
+    world = World(api, client, await api.new_namespace())
+    await world.put()
+    await world.tell()
+    async with running(lambda: world.writer.lead(lasting_fence())):
+        yield world
+
+
+async def test_good_object_is_accepted_and_reconciled(kube_api: KubeApi) -> None:
+    """With the generation that this is about."""
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        await world.until("Reconciled", "True", "Acknowledged")
+        conditions = await world.conditions()
+        assert conditions["Accepted"]["status"] == "True"
+        assert int(conditions["Accepted"]["observedGeneration"]) == 1
+
+
+async def test_object_is_pending_until_proxies_acknowledged(kube_api: KubeApi) -> None:
+    """It is looked at again without anybody saying so."""
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        world.deliveries.answer = Delivery(waiting=2)
+        await world.until("Reconciled", "False", "Pending")
+        await world.tell()
+        world.deliveries.answer = Delivery()
+        await world.until("Reconciled", "True", "Acknowledged")
+
+
+async def test_change_that_is_not_in_the_store_yet_is_pending(kube_api: KubeApi) -> None:
+    """What deliveries say then is about the version before."""
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        world.applied = False
+        await world.until("Reconciled", "False", "Pending")
+        assert world.deliveries.asked == 0
+        await world.tell()
+        world.applied = True
+        await world.until("Reconciled", "True", "Acknowledged")
+
+
+async def test_refused_object_says_so_in_status_and_event(kube_api: KubeApi) -> None:
+    """And says it is good once it is."""
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        await world.tell(WRONG)
+        await world.until("Accepted", "False", "Invalid")
+
+        async def told() -> bool:
+            return await world.events() == ["InvalidConfiguration: spec.host: want a host (name one)"]
+
+        await eventually(told)
+        await world.put("shop/*")
+        await world.tell()
+        await world.until("Accepted", "True", "Accepted")
+        assert await told()
+
+
+async def test_rejection_by_a_proxy_names_it(kube_api: KubeApi) -> None:
+    """In status and Event, also when everybody had acknowledged the object before."""
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        await world.until("Reconciled", "True", "Acknowledged")
+        await world.tell()
+        nack = RejectedResource(proxy="web.shop", type="CDS", name="outbound|80||b", version="v", error="no such thing")
+        world.deliveries.answer = Delivery(rejected=(nack,))
+        world.writer.rejected(world.key, nack)
+        await world.until("Reconciled", "False", "Rejected")
+
+        async def told() -> bool:
+            return await world.events() == ["RejectedByProxy: web.shop rejected CDS outbound|80||b: no such thing"]
+
+        await eventually(told)
+        await world.tell()
+        world.deliveries.answer = Delivery()
+        world.writer.rejected(world.key, nack)
+        await world.until("Reconciled", "True", "Acknowledged")
+
+
+@pytest.mark.kube_double
+async def test_status_write_leads_to_no_other(kube_api: KubeApi, tmp_path: Path) -> None:
+    """It comes back as an observation, and everything is as it should be."""
+    async with as_user(kube_api, tmp_path, "pilot") as client, leading(kube_api, client) as world:
+        await world.until("Reconciled", "True", "Acknowledged")
+        for _ in range(3):
+            await world.tell()
+        await asyncio.sleep(0.2)
+        found = await kube_api.get(GROUP, "Sidecar", "a", world.namespace)
+        assert found is not None
+        assert found["metadata"]["generation"] == 1
+    writes = [(r.verb, r.resource) for r in kube_api.requests if r.user == "pilot"]
+    assert writes == [("patch", "sidecars/status")]
+
+
+async def test_stale_observation_overwrites_nothing(kube_api: KubeApi) -> None:
+    """Somebody else wrote a condition meanwhile: ours waits for the object as it is now."""
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        await world.until("Reconciled", "True", "Acknowledged")
+        await world.tell()
+        foreign = {"type": "Foreign", "status": "True"}
+        mine = list((await world.conditions()).values())
+        metadata = {"name": "a", "namespace": world.namespace}
+        body = {"apiVersion": GROUP, "kind": "Sidecar", "metadata": metadata}
+        await kube_api.set_status({**body, "status": {"conditions": [*mine, foreign]}})
+        world.deliveries.answer = Delivery(waiting=1)
+        world.writer.rejected(world.key, RejectedResource(proxy="p", type="CDS", name="n", version="v", error="e"))
+        await asyncio.sleep(0.1)
+        assert "Foreign" in await world.conditions()
+        await world.tell()
+        await world.until("Reconciled", "False", "Pending")
+        assert "Foreign" in await world.conditions()
+
+
+async def test_object_that_is_gone_is_forgotten(kube_api: KubeApi) -> None:
+    """Nobody is asked about it any more."""
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        world.writer.observed(world.key, RESOURCE, None)
+        await asyncio.sleep(0.1)
+        assert await world.conditions() == {}
+        assert world.deliveries.forgotten == [world.key]
