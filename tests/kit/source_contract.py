@@ -139,7 +139,8 @@ class SourceContract:
             assert changed.hosts("two") == ("h2",)
             await world.delete("a")
             await changed.until(lambda: changed.hosts("two") is None)
-            assert not [key for key in changed.store.objects if key.kind is Kind.VIRTUAL_SERVICE]
+            ours = (Kind.VIRTUAL_SERVICE, "shop")
+            assert not [key for key in changed.store.objects if (key.kind, key.namespace) == ours]
 
     async def test_deleted_and_made_again(self, world: SourceWorld) -> None:
         """An object that comes back is as good as new."""
