@@ -24,7 +24,7 @@ from discovery.schema.duration import parse_duration
 from discovery.schema.findings import Severity
 from discovery.schema.message import Message, ProtoEnum
 
-__all__ = ["Problem", "read"]
+__all__ = ["Problem", "read", "read_leniently"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -52,6 +52,12 @@ def read(cls: type[T], document: object, *, path: str = "") -> tuple[T | None, t
     value = _struct_reader(cls)(document, (None, path) if path else None, problems)
     failed = value is _FAILED or any(p.severity is Severity.ERROR for p in problems)
     return (None if failed else value), tuple(problems)
+
+
+def read_leniently(cls: type[T], document: object) -> T:
+    """The struct with all of ``document`` that can be read; defaults stand for the rest. For those who judge it."""
+    value = _struct_reader(cls)(document, None, [])
+    return cls() if value is _FAILED else value
 
 
 def _render(path: Path) -> str:

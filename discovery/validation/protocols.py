@@ -8,7 +8,7 @@ from typing import Final
 from discovery.schema.proto_json import Problem
 from discovery.validation.fields import error
 
-__all__ = ["HTTP_PROTOCOLS", "TLS_PROTOCOLS", "check_protocol"]
+__all__ = ["HTTP_PROTOCOLS", "TLS_PROTOCOLS", "check_protocol", "is_protocol"]
 
 HTTP_PROTOCOLS: Final = frozenset({"HTTP", "HTTP2", "GRPC", "GRPC-WEB"})
 TLS_PROTOCOLS: Final = frozenset({"HTTPS", "TLS"})
@@ -17,7 +17,12 @@ _KNOWN: Final = (
 )
 
 
+def is_protocol(name: str) -> bool:
+    """Whether that is the name of one."""
+    return name.upper() in _KNOWN
+
+
 def check_protocol(protocol: str, at: str) -> Iterator[Problem]:
     """A known one."""
-    if protocol.upper() not in _KNOWN:
+    if not is_protocol(protocol):
         yield error(at, f"want a protocol such as HTTP, HTTPS, GRPC, TCP or TLS, got {protocol!r}")
