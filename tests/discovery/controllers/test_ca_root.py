@@ -130,7 +130,7 @@ async def test_nothing_is_written_where_nothing_is_wrong(kube_api: KubeApi, tmp_
             namespaces.add(names[0])
             await asyncio.sleep(0.05)
     writes = [request for request in kube_api.requests if request.user == "pilot" and request.verb == "patch"]
-    assert [request.namespace for request in writes] == [sentinel]
+    assert {request.namespace for request in writes} == {sentinel}
 
 
 async def test_namespace_that_is_gone_or_going_is_no_failure(kube_api: KubeApi) -> None:
