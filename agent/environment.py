@@ -123,6 +123,9 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     app_probers: Annotated[
         str, _V("ISTIO_KUBE_APP_PROBERS", "The application's probes by path, as JSON; written by the injector.")
     ] = ""
+    probe_http2: Annotated[
+        bool, _V("ISTIO_ENABLE_HTTP2_PROBING", "HTTPS probes offer HTTP/2 to the application, as kubelet does.")
+    ] = True
     probe_keepalive: Annotated[
         bool, _V("ENABLE_PROBE_KEEPALIVE_CONNECTIONS", "Connections to the application are used for several probes.")
     ] = False

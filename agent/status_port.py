@@ -60,7 +60,7 @@ def build_status_server(
         parse_probes(env.app_probers),
         host="localhost" if env.probe_localhost or not env.instance_ip else env.instance_ip,
         status_port=port,
-        prober=HttpProber(keep_alive=env.probe_keepalive),
+        prober=HttpProber(keep_alive=env.probe_keepalive, http2=env.probe_http2),
     )
     routes = StatusRoutes(checks, scrape, probes, drain=envoy.drain, quit_agent=lambda: envoy.request_end(Reason.QUIT))
     return HttpServer("status", routes, port=port, limits=Limits(handler_s=_HANDLER_S))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from agent.status.hpack import decode_block
+from agent.status.http2_exchange import Exchange, Http2Error
 from agent.status.probe_connection import connect
 from agent.status.tls_stream import TlsStream
 from discovery.runtime.http_message import (
@@ -29,6 +32,9 @@ MAX_BODY_BYTES: Final = 10 * 1024  # kubelet reads no more
 _MAX_REDIRECTS: Final = 10
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # Ours to say, for the request we send is another one: without a body, on another connection.
+_CHUNK: Final = 16 * 1024
+# Of one connection in HTTP/1, and an error in HTTP/2. Spec: RFC 9113, section 8.2.2.
+_HTTP1_HEADERS: Final = frozenset({"keep-alive", "proxy-connection", "te", "upgrade"})
 _OWN_HEADERS: Final = frozenset({"connection", "content-length", "expect", "host", "transfer-encoding"})
 
 
@@ -90,8 +96,10 @@ class HttpProber:
     Resource handling: ``close`` closes the kept ones.
     """
 
-    def __init__(self, *, keep_alive: bool = False) -> None:
+    def __init__(self, *, keep_alive: bool = False, http2: bool = True) -> None:
+        """``http2``: offered to servers behind TLS, as kubelet does; in plaintext it never is."""
         self._keep_alive = keep_alive
+        self._protocols = ("h2", "http/1.1") if http2 else ("http/1.1",)
         self._idle: dict[tuple[str, int], tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
 
     def close(self) -> None:
@@ -108,7 +116,7 @@ class HttpProber:
         for _ in range(_MAX_REDIRECTS):
             try:
                 response = await self._ask_once(target, headers)
-            except (OSError, EOFError, HttpError, ValueError) as error:
+            except (OSError, EOFError, HttpError, Http2Error, ValueError) as error:
                 raise ProbeFailedError(f"GET {target.url}: {_reason(error)}") from error
             if response.status not in _REDIRECTS:
                 break
@@ -124,7 +132,13 @@ class HttpProber:
 
     async def _ask_once(self, target: Target, headers: Headers) -> Response:
         message = _render(target, headers, keep_alive=self._keep_alive and not target.tls)
-        kept = None if target.tls else self._idle.pop((target.host, target.port), None)
+        if target.tls:
+            reader, writer = await connect(target.host, target.port)
+            try:
+                return await _ask_tls(reader, writer, target, headers, protocols=self._protocols)
+            finally:
+                writer.close()
+        kept = self._idle.pop((target.host, target.port), None)
         if kept is not None:
             try:
                 return await self._exchange(target, kept, message)
@@ -138,8 +152,6 @@ class HttpProber:
         reader, writer = connection
         reusable = False
         try:
-            if target.tls:
-                return await _ask_tls(reader, writer, message)
             writer.write(message)
             await writer.drain()
             response, complete = await _read(reader)
@@ -152,20 +164,54 @@ class HttpProber:
                 writer.close()
 
 
-async def _ask_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: bytes) -> Response:
-    stream = TlsStream(reader, writer, limit=MAX_HEAD_BYTES)
+async def _ask_tls(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    target: Target,
+    headers: Headers,
+    *,
+    protocols: Sequence[str],
+) -> Response:
+    stream = TlsStream(reader, writer, limit=MAX_HEAD_BYTES, protocols=protocols)
     await stream.handshake()
-    await stream.write(message)
     async with asyncio.TaskGroup() as group:
         pump = group.create_task(stream.pump())
         try:
-            outcome: Response | OSError | HttpError = (await _read(stream.reader))[0]
-        except (OSError, HttpError) as error:
+            if stream.protocol == "h2":
+                outcome: Response | Exception = await _ask_http2(stream, target, headers)
+            else:
+                await stream.write(_render(target, headers, keep_alive=False))
+                outcome = (await _read(stream.reader))[0]
+        except (OSError, HttpError, Http2Error, ValueError) as error:
             outcome = error  # not through the group, which would wrap it
         pump.cancel()
     if isinstance(outcome, Response):
         return outcome
     raise outcome
+
+
+async def _ask_http2(stream: TlsStream, target: Target, headers: Headers) -> Response:
+    """The answer, with as much of its body as counts."""
+    head = ((":method", "GET"), (":scheme", "https"), (":path", target.path), (":authority", target.authority))
+    exchange = Exchange((*head, *((name, value) for name, value in headers if name not in _HTTP1_HEADERS)))
+    await stream.write(exchange.opening)
+    while not exchange.ended and len(exchange.body) < MAX_BODY_BYTES:
+        data = await stream.reader.read(_CHUNK)
+        if not data:
+            raise ConnectionResetError("closed without an answer")
+        if reply := exchange.receive(data):
+            await stream.write(reply)
+    for block in exchange.blocks:
+        fields = decode_block(block)
+        status = next((value for name, value in fields if name == ":status"), "")
+        if not (status.isdecimal() and len(status) == 3):
+            break
+        if int(status) >= 200:
+            found = tuple((name, value) for name, value in fields if name and name[0] != ":")
+            content_type = next((value for name, value in found if name == "content-type"), "")
+            body = bytes(exchange.body[:MAX_BODY_BYTES])
+            return Response(status=int(status), headers=found, body=body, content_type=content_type)
+    raise Http2Error("the answer has no status")
 
 
 def _render(target: Target, headers: Headers, *, keep_alive: bool) -> bytes:

@@ -7,6 +7,7 @@ with the first HTTPS probe, so that only those pods pay for it which have one.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 __all__ = ["TlsError", "TlsStream"]
@@ -19,9 +20,19 @@ class TlsError(OSError):
 
 
 class TlsStream:
-    """A client's end. ``reader`` gives what was decrypted while ``pump`` runs."""
+    """A client's end. ``reader`` gives what was decrypted while ``pump`` runs.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, limit: int) -> None:
+    ``protocols``: what to offer, liked best first.
+    """
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        limit: int,
+        protocols: Sequence[str] = ("http/1.1",),
+    ) -> None:
         import ssl
 
         self.reader = asyncio.StreamReader(limit=limit)
@@ -32,11 +43,16 @@ class TlsStream:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols(list(protocols))
         self._tls = context.wrap_bio(self._incoming, self._outgoing)
         self._errors: tuple[type[OSError], ...] = (ssl.SSLError,)
         self._wants_read: type[OSError] = ssl.SSLWantReadError
         self._closed: type[OSError] = ssl.SSLZeroReturnError
+
+    @property
+    def protocol(self) -> str:
+        """What the server chose, after the handshake; empty if it does not choose."""
+        return self._tls.selected_alpn_protocol() or ""
 
     async def handshake(self) -> None:
         """Agree on keys.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from agent.status.probe_http import (
@@ -17,7 +19,8 @@ from agent.status.probe_http import (
     follow,
     forwarded_headers,
 )
-from discovery.runtime.http import Request
+from discovery.runtime.http import Request, Response
+from tests.kit.live_envoy import free_port, live_envoy
 from tests.kit.mesh_ca import MeshCa
 from tests.kit.tcp_server import scripted_server
 
@@ -142,6 +145,77 @@ async def test_https_verifies_nothing(tmp_path: Path) -> None:
     async with scripted_server(lambda _: OK, tls=tls_context(tmp_path)) as server:
         answer = await HttpProber().ask(target(server.port, tls=True), ())
     assert (answer.status, answer.body) == (200, b"ok")
+
+
+def _server(directory: Path, port: int, protocols: list[str]) -> dict[str, Any]:
+    """An application on Envoy, behind TLS; it answers what it was asked."""
+    MeshCa(datetime.now(UTC)).pair().write(directory)
+    certificate = {"certificate_chain": "cert-chain.pem", "private_key": "key.pem"}
+    files = {name: {"filename": str(directory / file)} for name, file in certificate.items()}
+    extensions = "type.googleapis.com/envoy.extensions"
+    said = {"text_format_source": {"inline_string": "%PROTOCOL% %REQ(:AUTHORITY)% %REQ(x-token)%"}}
+    only_gone = {
+        "status_code_filter": {"comparison": {"op": "EQ", "value": {"default_value": 410, "runtime_key": "x"}}}
+    }
+    routes = [
+        {"match": {"path": "/gone"}, "direct_response": {"status": 410}},
+        {"match": {"path": "/there"}, "redirect": {"path_redirect": "/here"}},
+        {"match": {"path": "/elsewhere"}, "redirect": {"host_redirect": "other.example"}},
+        {"match": {"path": "/large"}, "direct_response": {"status": 200, "body": {"inline_string": "x" * 100_000}}},
+        {"match": {"prefix": "/"}, "direct_response": {"status": 200, "body": {"inline_string": "x"}}},
+    ]
+    manager = {
+        "@type": f"{extensions}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "app",
+        "local_reply_config": {"mappers": [{"filter": only_gone, "body_format_override": said}]},
+        "route_config": {
+            "virtual_hosts": [{"name": "app", "domains": ["*"], "routes": routes}],
+            "max_direct_response_body_size_bytes": 200_000,
+        },
+        "http_filters": [{"name": "r", "typed_config": {"@type": f"{extensions}.filters.http.router.v3.Router"}}],
+    }
+    tls = {"tls_certificates": [files], "alpn_protocols": protocols}
+    context = {"@type": f"{extensions}.transport_sockets.tls.v3.DownstreamTlsContext", "common_tls_context": tls}
+    chain = {
+        "transport_socket": {"name": "tls", "typed_config": context},
+        "filters": [{"name": "hcm", "typed_config": manager}],
+    }
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    return {"static_resources": {"listeners": [{"name": "app", "address": address, "filter_chains": [chain]}]}}
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize(("http2", "spoken"), [(True, "HTTP/2"), (False, "HTTP/1.1")])
+async def test_https_offers_http2(tmp_path: Path, *, http2: bool, spoken: str) -> None:
+    """Headers, status, redirects and bodies as over HTTP/1.1, at a real server."""
+    port = free_port()
+    with live_envoy(tmp_path, _server(tmp_path, port, ["h2", "http/1.1"])):
+        prober = HttpProber(http2=http2)
+
+        async def ask(path: str) -> Response:
+            return await prober.ask(target(port, path=path, tls=True), (("x-token", "t"), ("te", "trailers")))
+
+        assert (await ask("/")).status == 200
+        gone = await ask("/gone")
+        assert (gone.status, gone.body) == (410, f"{spoken} pod:{port} t".encode())
+        assert gone.content_type == "text/plain"
+        own = msgspec.structs.replace(target(port, path="/there", tls=True), authority=f"127.0.0.1:{port}")
+        assert (await prober.ask(own, ())).body == b"x"
+        assert (await ask("/elsewhere")).status == 200
+        assert len((await ask("/large")).body) == MAX_BODY_BYTES
+
+
+@pytest.mark.envoy
+async def test_an_application_that_speaks_only_http2(tmp_path: Path) -> None:
+    """It is asked; without the offer it cannot be."""
+    port = free_port()
+    document = _server(tmp_path, port, ["h2"])
+    chain = document["static_resources"]["listeners"][0]["filter_chains"][0]
+    chain["filters"][0]["typed_config"]["codec_type"] = "HTTP2"
+    with live_envoy(tmp_path, document):
+        assert (await HttpProber().ask(target(port, tls=True), ())).status == 200
+        with pytest.raises(ProbeFailedError):
+            await HttpProber(http2=False).ask(target(port, tls=True), ())
 
 
 @pytest.mark.parametrize(
