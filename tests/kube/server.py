@@ -78,6 +78,25 @@ class ControlPlane(msgspec.Struct, frozen=True, kw_only=True):
         lines = self.audit_log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.endswith("}")]  # the last may be half written
 
+    def rights_used(self, user: str) -> set[tuple[str, str, str]]:
+        """What a user has needed to do what it did: API group, resource (with its subresource) and verb."""
+        used = set()
+        for call in self.calls():
+            about = call.get("objectRef")
+            if call["user"].get("username") == user and about:
+                resource = "/".join(about[key] for key in ("resource", "subresource") if about.get(key))
+                used.add((about.get("apiGroup", ""), resource, call["verb"]))
+        return used
+
+    def refused(self, user: str) -> set[tuple[str, str]]:
+        """Verb and path of what a user has no right to; what admission refuses (a dying namespace) is not that."""
+        return {
+            (call["verb"], call["requestURI"].partition("?")[0])
+            for call in self.calls()
+            if call["user"].get("username") == user
+            and call.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid"
+        }
+
 
 @contextmanager
 def running_control_plane(

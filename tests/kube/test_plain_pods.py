@@ -54,6 +54,20 @@ async def test_order_of_containers(site: Cluster) -> None:
     assert lines == ["one", "sidecar", "two", "main", "sidecar-ends"]
 
 
+async def test_a_post_start_hook_holds_the_next_container(site: Cluster) -> None:
+    """Until it has succeeded; a proxy that applications shall wait for relies on it."""
+    namespace = await site.api.new_namespace()
+    mounts = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
+    hook = {"postStart": {"exec": {"command": ["sh", "-c", "until [ -e /shared/up ]; do sleep 0.05; done"]}}}
+    slow = shell("slow", "sleep 1; touch /shared/up; sleep 1", lifecycle=hook, **mounts)
+    item = pod(
+        "held", namespace, slow, shell("main", "ls /shared", **mounts), volumes=[{"name": "shared", "emptyDir": {}}]
+    )
+    await site.api.apply(item)
+    assert await site.phase(namespace, "held", "Succeeded", "Failed") == "Succeeded", site.story(namespace)
+    assert site.log(namespace, "held", "main") == "up\n"
+
+
 async def test_who_a_container_is(site: Cluster) -> None:
     """User, groups, rights, root file system, host name, variables and arguments are as the manifest says."""
     namespace = await site.api.new_namespace()

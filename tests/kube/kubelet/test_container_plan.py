@@ -70,7 +70,7 @@ def test_capabilities() -> None:
     """Dropped, added, all; without a word those that engines grant."""
     assert "net_raw" in (plan({}).capabilities or ())
     bounded = plan({"securityContext": {"capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}}})
-    assert bounded.capabilities == {"net_admin"}
+    assert bounded.capabilities == frozenset({"net_admin"})
     assert plan({"securityContext": {"privileged": True}}).capabilities is None
 
 

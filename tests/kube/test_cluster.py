@@ -1,0 +1,288 @@
+"""The mesh in a whole cluster: charts installed by Helm, pods injected by the webhook, run and called for real.
+
+Real are the API server, its controllers, kubectl, Helm's engine, iptables, Envoy and every process of ours, each
+started with the arguments, rights and files that its manifest says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final
+
+import helm_python as helm
+import pytest
+import yaml
+
+from tests.kit.helm import chart_path
+from tests.kit.live import until
+from tests.kube.cluster import Cluster, is_ready
+from tests.kube.launcher import wait_until
+
+pytestmark = [pytest.mark.kube, pytest.mark.root, pytest.mark.envoy, pytest.mark.timeout(300)]
+
+_SYSTEM: Final = "istio-system"
+_VALUES: Final = {"autoscaleEnabled": False}
+_URL: Final = "http://echo/"
+
+_ECHO: Final = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: echo}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: echo}
+spec:
+  selector: {app: echo}
+  ports: [{name: http, port: 80, targetPort: 8080}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: echo}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: echo}}
+  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}
+  template:
+    metadata: {labels: {app: echo}}
+    spec:
+      serviceAccountName: echo
+      terminationGracePeriodSeconds: 20
+      containers:
+      - name: echo
+        image: echo
+        ports: [{containerPort: 8080}]
+        readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1, failureThreshold: 1}
+        # As every application needs it: endpoints are withdrawn while it is being told to end, not before.
+        lifecycle: {preStop: {sleep: {seconds: 3}}}
+        volumeMounts: [{name: state, mountPath: /state}]
+      volumes: [{name: state, emptyDir: {}}]
+"""
+
+_CALLER: Final = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: caller}
+"""
+
+
+@pytest.fixture(scope="module")
+def mesh(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster with the base and discovery charts installed and the control plane ready."""
+    kubeconfig = cluster.plane.address.kubeconfig
+    with helm.Config(kubeconfig_path=kubeconfig, namespace=_SYSTEM) as releases:
+        releases.install(chart_path("base"), "istio-base", {}, namespace=_SYSTEM, create_namespace=True)
+        releases.install(chart_path("discovery"), "istiod", _VALUES, namespace=_SYSTEM)
+        try:
+            wait_until(lambda: _injects(cluster), cluster.kubelet, what=lambda: cluster.story(_SYSTEM))
+            yield cluster
+        finally:
+            releases.uninstall("istiod")
+            releases.uninstall("istio-base")
+
+
+def _injects(cluster: Cluster) -> bool:
+    """Whether a pod that wants a proxy would get one: the whole control plane works then."""
+    metadata = {"name": "probe", "namespace": "default", "labels": {"sidecar.istio.io/inject": "true"}}
+    spec = {"containers": [{"name": "main", "image": "shell"}]}
+    text = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    done = cluster.try_kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=text)
+    return done.returncode == 0 and "istio-proxy" in done.stdout
+
+
+@pytest.fixture
+async def site(mesh: Cluster) -> AsyncIterator[Cluster]:
+    """The mesh, opened for this test."""
+    async with mesh.opened() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def shop(site: Cluster) -> AsyncIterator[str]:
+    """A namespace of the mesh with two ready instances of the service `echo`; it goes with the test."""
+    namespace = await site.api.new_namespace("shop-", {"istio-injection": "enabled"})
+    site.kubectl("apply", "-n", namespace, "-f", "-", stdin=_ECHO + "---" + _CALLER)
+    await site.ready(namespace, "echo", 2, within_s=90)
+    yield namespace
+    site.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def caller(name: str, **environment: str) -> str:
+    """A pod that calls `echo`; without further words it goes on until it is deleted."""
+    labels = {"app": name}
+    env = [{"name": key, "value": value} for key, value in {"URL": _URL, **environment}.items()]
+    spec = {
+        "serviceAccountName": "caller",
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 10,
+        "containers": [{"name": "caller", "image": "caller", "env": env}],
+    }
+    metadata = {"name": name, "labels": labels}
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+
+
+async def called(site: Cluster, namespace: str, name: str, **environment: str) -> list[dict[str, Any]]:
+    """What a caller was answered, and the counts as the last entry."""
+    site.kubectl("apply", "-n", namespace, "-f", "-", stdin=caller(name, **environment))
+    await site.phase(namespace, name, "Succeeded", "Failed")
+    return site.lines(namespace, name, "caller")
+
+
+async def test_calls_are_captured_and_go_by_mutual_tls(site: Cluster, shop: str) -> None:
+    """An application that knows nothing of the mesh is answered over TLS, and each side knows who the other one is."""
+    *answers, counts = await called(site, shop, "caller", COUNT="20", EACH="1")
+    assert counts["statuses"] == {"200": 20}
+    assert len(counts["pods"]) == 2
+    for answer in answers:
+        peer = dict(part.split("=", 1) for part in answer["headers"]["x-forwarded-client-cert"].split(";"))
+        assert peer["By"] == f"spiffe://cluster.local/ns/{shop}/sa/echo"
+        assert peer["URI"] == f"spiffe://cluster.local/ns/{shop}/sa/caller"
+        assert answer["peer"] == "127.0.0.6"  # Envoy's own call of the application
+
+
+async def test_strict_refuses_plaintext(site: Cluster, shop: str) -> None:
+    """A pod outside of the mesh is answered without an identity, until STRICT is set; those inside notice nothing."""
+    outside = caller("outside", PAUSE_S="0.05", EACH="1")
+    outside = outside.replace("app: outside", 'app: outside\n    sidecar.istio.io/inject: "false"')
+    inside = caller("inside", PAUSE_S="0.05")
+    site.kubectl("apply", "-n", shop, "-f", "-", stdin=f"{outside}---\n{inside}")
+    await until(lambda: site.lines(shop, "outside", "caller")[10:], lambda: site.story(shop), within_s=60)
+    await site.ready(shop, "inside", 1)
+    said = site.lines(shop, "outside", "caller")
+    assert {answer["status"] for answer in said} == {200}
+    assert not [answer for answer in said if "x-forwarded-client-cert" in answer["headers"]]
+
+    strict = {"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": {"name": "default"}}
+    site.kubectl("apply", "-n", shop, "-f", "-", stdin=json.dumps({**strict, "spec": {"mtls": {"mode": "STRICT"}}}))
+
+    def refused() -> bool:
+        return [answer["status"] for answer in site.lines(shop, "outside", "caller")][-20:] == [0] * 20
+
+    await until(refused, lambda: site.story(shop), within_s=60)
+    await site.kubectl_in_background("delete", "pod", "inside", "-n", shop)
+    counts = site.lines(shop, "inside", "caller")[-1]
+    assert set(counts["statuses"]) == {"200"}, site.story(shop)
+
+
+async def test_a_rolling_restart_drops_no_request(site: Cluster, shop: str) -> None:
+    """Both instances are replaced while four connections call without a pause; every request is answered."""
+    old = {pod["metadata"]["name"] for pod in await site.pods(shop, "echo")}
+    site.kubectl("apply", "-n", shop, "-f", "-", stdin=caller("load", LANES="4", PAUSE_S="0.005"))
+    await site.ready(shop, "load", 1)
+    await site.kubectl_in_background("rollout", "restart", "deployment/echo", "-n", shop)
+    await site.kubectl_in_background("rollout", "status", "deployment/echo", "-n", shop, "--timeout=120s")
+
+    async def replaced() -> bool:
+        return not old & {pod["metadata"]["name"] for pod in await site.pods(shop, "echo")}
+
+    await until(replaced, lambda: site.story(shop), within_s=60)
+    await site.kubectl_in_background("delete", "pod", "load", "-n", shop)
+    counts = site.lines(shop, "load", "caller")[-1]
+    assert set(counts["statuses"]) == {"200"}, site.log(shop, "load", "caller")[-3000:]
+    assert counts["total"] >= 2000
+    assert old < set(counts["pods"])
+
+
+async def test_a_job_with_a_sidecar_completes(site: Cluster, shop: str) -> None:
+    """The proxy ends after the work; a work that fails is tried again, with the proxy still there."""
+    script = "test -e /state/second && exec python -m tests.kube.apps.caller; touch /state/second; exit 1"
+    env = [{"name": "URL", "value": _URL}, {"name": "COUNT", "value": "5"}]
+    mounts = [{"name": "state", "mountPath": "/state"}]
+    container = {"name": "work", "image": "shell", "args": ["-c", script], "env": env, "volumeMounts": mounts}
+    volumes = [{"name": "state", "emptyDir": {}}]
+    template = {
+        "metadata": {"labels": {"app": "work"}},
+        "spec": {"restartPolicy": "OnFailure", "containers": [container], "volumes": volumes},
+    }
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"}, "spec": {"template": template}}
+    site.kubectl("apply", "-n", shop, "-f", "-", stdin=json.dumps(job))
+    await site.kubectl_in_background("wait", "job/work", "-n", shop, "--for=condition=Complete", "--timeout=90s")
+    (pod,) = await site.api.list_all("v1", "Pod", shop, labelSelector="job-name=work")
+    assert pod["status"]["phase"] == "Succeeded"
+    (work,) = pod["status"]["containerStatuses"]
+    assert (work["restartCount"], work["lastState"]["terminated"]["exitCode"]) == (1, 1)
+    (proxy,) = (entry for entry in pod["status"]["initContainerStatuses"] if entry["name"] == "istio-proxy")
+    assert "terminated" in proxy["state"]
+    assert proxy["state"]["terminated"]["finishedAt"] >= work["state"]["terminated"]["finishedAt"]
+
+
+async def test_a_failing_readiness_probe_takes_a_pod_away(site: Cluster, shop: str) -> None:
+    """Its callers stop calling it, without one failed request, and call it again when it is well."""
+    failing, other = await site.pods(shop, "echo")
+    site.kubectl("apply", "-n", shop, "-f", "-", stdin=caller("load", PAUSE_S="0.01", EACH="1"))
+
+    def recent() -> set[str]:
+        return {str(answer.get("pod")) for answer in site.lines(shop, "load", "caller")[-50:]}
+
+    names = {pod["metadata"]["name"] for pod in (failing, other)}
+    await until(lambda: recent() == names, lambda: site.story(shop), within_s=60)
+    unready = site.volume(failing, "state") / "unready"
+    unready.touch()
+    await until(lambda: recent() == {other["metadata"]["name"]}, lambda: site.story(shop), within_s=60)
+    assert [pod["metadata"]["name"] for pod in await site.pods(shop, "echo") if is_ready(pod)] == [
+        other["metadata"]["name"]
+    ]
+    unready.unlink()
+    await until(lambda: recent() == names, lambda: site.story(shop), within_s=60)
+    assert {answer["status"] for answer in site.lines(shop, "load", "caller")} == {200}
+
+
+async def test_bad_configuration_is_refused_when_it_is_applied(site: Cluster, shop: str) -> None:
+    """By the webhook, which the API server calls itself: with the path of the fault; good configuration is taken."""
+    route = [{"destination": {"host": "echo"}, "weight": 60}, {"destination": {"host": "echo"}, "weight": -5}]
+    spec = {"hosts": ["echo"], "http": [{"route": route}]}
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "echo"}}
+    done = site.try_kubectl("apply", "-n", shop, "-f", "-", stdin=json.dumps({**kind, "spec": spec}))
+    assert done.returncode != 0
+    assert "weight" in done.stderr
+    spec = {"hosts": ["echo"], "http": [{"route": route[:1], "timeout": "5ms", "retries": {"attempts": -1}}]}
+    done = site.try_kubectl("apply", "-n", shop, "-f", "-", stdin=json.dumps({**kind, "spec": spec}))
+    assert done.returncode != 0
+    assert 'admission webhook "' in done.stderr
+    site.kubectl(
+        "apply",
+        "-n",
+        shop,
+        "-f",
+        "-",
+        stdin=json.dumps({**kind, "spec": {"hosts": ["echo"], "http": [{"route": route[:1]}]}}),
+    )
+
+
+@pytest.mark.usefixtures("shop")
+async def test_the_control_plane_is_refused_nothing(site: Cluster) -> None:
+    """What it asks of the API server its chart grants it: no call of a mesh at work is forbidden."""
+    user = f"system:serviceaccount:{_SYSTEM}:istiod"
+    assert ("discovery.k8s.io", "endpointslices", "watch") in site.plane.rights_used(user)
+    assert site.plane.refused(user) == set()
+
+
+_ENTRY: Final = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: echo-by-another-name}
+spec:
+  hosts: [echo.example.com]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, targetPort: 8080, name: http, protocol: HTTP}]
+  workloadSelector: {labels: {app: echo}}
+"""
+
+
+async def test_a_name_that_only_the_mesh_knows(site: Cluster, shop: str) -> None:
+    """With DNS captured, the agent knows hosts of ServiceEntries; calls reach the pods behind them by mutual TLS."""
+    site.kubectl("apply", "-n", shop, "-f", "-", stdin=_ENTRY)
+    metadata = {"proxy.istio.io/config": json.dumps({"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}})}
+    item = yaml.safe_load(caller("curious", URL="http://echo.example.com/", PAUSE_S="0.05", EACH="1"))
+    item["metadata"]["annotations"] = metadata
+    site.kubectl("apply", "-n", shop, "-f", "-", stdin=json.dumps(item))
+
+    def answered() -> list[dict[str, Any]]:
+        said = site.lines(shop, "curious", "caller")
+        return [answer for answer in said if answer["status"] == 200][10:]
+
+    answers = await until(answered, lambda: site.story(shop), within_s=60)
+    assert "URI=spiffe://" in answers[-1]["headers"]["x-forwarded-client-cert"]
+    assert answers[-1]["headers"]["host"] == "echo.example.com"
