@@ -60,11 +60,11 @@ def _empty_subsets(world: World, rule: Resource, service: Resource) -> Iterator[
     selector = service.spec.spec.selector
     if not selector:
         return
-    pods = [pod for pod in world.pods(service.namespace) if selects(selector, pod.labels)]
+    pods = [pod for pod in world.workloads(service.namespace) if selects(selector, pod.labels)]
     for subset in rule.spec.subsets:
         if not any(selects(subset.labels, _labels(world, pod)) for pod in pods):
             wanted = ",".join(f"{key}={value}" for key, value in sorted(subset.labels.items()))
-            text = f"subset {subset.name!r} has no pods: none of {service.full_name} has {wanted}"
+            text = f"subset {subset.name!r} has no endpoints: none of {service.full_name} has {wanted}"
             hint = "requests to it get 503"
             yield about(Code.DESTINATION_RULE_SUBSET_NOT_SELECT_PODS, rule, text, hint)
 

@@ -21,7 +21,7 @@ def _told(selector: Mapping[str, str]) -> str:
 
 def _pods(world: World, gateway: Resource) -> list[Workload]:
     selector = gateway.spec.selector
-    return [pod for pod in world.pods() if selects(selector, pod.labels)]
+    return [pod for pod in world.workloads() if selects(selector, pod.labels)]
 
 
 def ports(world: World) -> Iterator[Message]:
@@ -30,7 +30,7 @@ def ports(world: World) -> Iterator[Message]:
         spec: Gateway = gateway.spec
         pods = _pods(world, gateway)
         if not pods:
-            text = f"no pod has the labels {_told(spec.selector)}"
+            text = f"no workload has the labels {_told(spec.selector)}"
             yield about(
                 Code.REFERENCED_RESOURCE_NOT_FOUND, gateway, text, "correct spec.selector, or start the gateway"
             )

@@ -8,7 +8,7 @@ from typing import Final
 
 from discovery.schema.findings import Finding, Severity
 from discovery.schema.meta import Origin
-from discovery.validation.analyze.message import Code, Message
+from discovery.validation.analyze.message import Code, Level, Message
 from discovery.validation.analyze.resource import Resource, about
 from discovery.validation.analyze.world import World
 
@@ -111,4 +111,7 @@ def schema_messages(findings: Iterator[Finding]) -> Iterator[Message]:
         error = finding.severity is Severity.ERROR
         code = Code.SCHEMA_VALIDATION_ERROR if error else Code.SCHEMA_WARNING
         text = f"{finding.path}: {finding.problem}" if finding.path else finding.problem
-        yield Message(code=code, resource=finding.object, text=text, hint=finding.hint, origin=finding.origin)
+        level = Level.INFO if finding.severity is Severity.INFO else None
+        yield Message(
+            code=code, resource=finding.object, text=text, hint=finding.hint, level=level, origin=finding.origin
+        )

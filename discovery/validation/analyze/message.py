@@ -108,6 +108,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return self.code.level if self.level is None else self.level
 
     def __str__(self) -> str:
-        place = f" {self.origin}" if str(self.origin) else ""
+        about = " ".join(part for part in (self.resource, str(self.origin)) if part)
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.severity} [{self.code}] ({self.resource}{place}) {self.text}{hint}"
+        return f"{self.severity} [{self.code}] ({about}) {self.text}{hint}"

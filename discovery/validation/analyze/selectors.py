@@ -66,7 +66,7 @@ def _unmatched(world: World, policy: Resource) -> Iterator[Message]:
     selector = _selector(policy)
     if selector and not world.selected(policy, selector):
         told = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-        text = f"no pod has the labels {told}"
+        text = f"no workload has the labels {told}"
         yield about(Code.NO_MATCHING_WORKLOADS_FOUND, policy, text, "correct the selector")
 
 
@@ -79,10 +79,10 @@ def sidecar_selectors(world: World) -> Iterator[Message]:
     """A pod has one Sidecar, and a Sidecar has pods."""
     for sidecar in world.of("Sidecar"):
         selector = _selector(sidecar)
-        pods = world.pods(sidecar.namespace)
-        if selector and not any(selects(selector, pod.labels) for pod in pods):
+        workloads = world.workloads(sidecar.namespace)
+        if selector and not any(selects(selector, workload.labels) for workload in workloads):
             told = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-            text = f"no pod of namespace {sidecar.namespace!r} has the labels {told}"
+            text = f"no workload of namespace {sidecar.namespace!r} has the labels {told}"
             yield about(Code.REFERENCED_RESOURCE_NOT_FOUND, sidecar, text, "correct the selector")
     yield from _several_for_a_pod(world, "Sidecar", Code.CONFLICTING_SIDECAR_WORKLOAD_SELECTORS)
 

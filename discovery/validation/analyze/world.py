@@ -85,11 +85,20 @@ class World:
             spec = found.spec.spec.template.spec
             yield Workload(resource=found, labels=meta.labels, annotations=meta.annotations, spec=spec)
 
+    def workloads(self, namespace: str | None = None) -> Iterator[Workload]:
+        """All that a selector can mean: Pods, pods of Deployments (files hold seldom more), WorkloadEntries."""
+        yield from self.pods(namespace)
+        yield from (one for one in self.deployments() if namespace is None or one.resource.namespace == namespace)
+        for entry in self.of("WorkloadEntry"):
+            if namespace is None or entry.namespace == namespace:
+                labels = {**entry.labels, **entry.spec.labels}
+                yield Workload(resource=entry, labels=labels, annotations=entry.annotations, spec=PodSpec())
+
     def selected(self, policy: Resource, selector: Mapping[str, str]) -> list[Workload]:
-        """The Pods that a policy is for: of its namespace, of all for those of the root namespace."""
+        """The workloads that a policy is for: of its namespace, of all for those of the root namespace."""
         everywhere = policy.namespace == self.root_namespace
-        found = self.pods(None if everywhere else policy.namespace)
-        return [pod for pod in found if selects(selector, pod.labels)]
+        found = self.workloads(None if everywhere else policy.namespace)
+        return [workload for workload in found if selects(selector, workload.labels)]
 
     def namespace_labels(self, name: str) -> Mapping[str, str]:
         """The labels of a namespace; none if it is not known."""

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from discovery.validation.analyze.message import Level
+from discovery.validation.analyze.message import Code, Level
 from discovery.validation.analyze.registry import ANALYZERS, analyze, parse_suppression
 from tests.kit.analysis import world
 
@@ -63,3 +65,11 @@ def test_every_analyzer_has_nothing_to_say_of_nothing() -> None:
     """None of them needs objects to be there."""
     for name in ANALYZERS:
         assert analyze(world(""), names=[name]) == [], name
+
+
+def test_the_reference_page_has_every_code() -> None:
+    """With its level; people look codes up."""
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "analysis.md").read_text(encoding="utf-8")
+    elsewhere = {Code.VIRTUAL_SERVICE_UNREACHABLE_RULE, Code.VIRTUAL_SERVICE_INEFFECTIVE_MATCH}
+    missing = [f"| {code.value} | {code.level} |" for code in Code if code not in elsewhere]
+    assert [row for row in missing if row not in page] == []

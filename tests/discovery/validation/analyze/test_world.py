@@ -65,3 +65,26 @@ def test_wildcards_and_labels() -> None:
     assert not matches_host("*.b", "b")
     assert selects({}, {"a": "b"})
     assert not selects({"a": "c"}, {"a": "b"})
+
+
+def test_workloads_are_more_than_pods() -> None:
+    """Files hold Deployments rather than Pods, and machines have WorkloadEntries, with labels in two places."""
+    more = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: d}
+spec: {template: {metadata: {labels: {app: d}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: w, labels: {zone: z}}
+spec: {address: 1.2.3.4, labels: {app: w}}
+---
+"""
+    here = world(more + TEXT)
+    assert [(one.resource.name, dict(one.labels)) for one in here.workloads("shop")] == [
+        ("a", {"app": "a"}),
+        ("d", {"app": "d"}),
+        ("w", {"zone": "z", "app": "w"}),
+    ]
+    assert len(list(here.workloads())) == 4
