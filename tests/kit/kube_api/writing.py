@@ -15,6 +15,7 @@ from tests.kit.kube_api.identity import check_name, generated_name, new_uid, pla
 from tests.kit.kube_api.kinds import Kind
 from tests.kit.kube_api.objects import Json, drop, key_of, meta, with_meta
 from tests.kit.kube_api.ownership import record_update, unchanged
+from tests.kit.kube_api.rules import check_rules
 from tests.kit.kube_api.state import NAMESPACES, Admission, Change, State, WriteOptions
 
 __all__ = ["Make", "Writer", "typed"]
@@ -57,6 +58,7 @@ class Writer:
         item = completed(kind, item)
         check_name(kind, item)
         check_schema(kind, item)
+        check_rules(kind, item, None)
         if kind.custom or tracks_generation(kind.kind):
             item = with_meta(item, generation=1)
         item = record_update(kind, None, item, options, self._state.now_text())
@@ -83,6 +85,7 @@ class Writer:
             item = typed(kind, await self._admission.mutate(change) or item)
             item = self._numbered(kind, shown, self._restored(kind, shown, completed(kind, item), options), options)
             check_schema(kind, item)
+            check_rules(kind, item, shown)
             change = Change(operation="UPDATE", kind=kind, key=(namespace, name), new=item, old=shown, options=options)
             await self._admission.validate(change)
             if self._state.store.get(kind.resource, (namespace, name)) is old:
