@@ -182,7 +182,11 @@ class SecretRoots:
             selection=Selection(namespace=self._place.settings.namespace, fields=f"metadata.name={self._held.name}"),
         )
         informer.subscribe(self._on_changes)
-        await informer.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(informer.run(), name=informer.name)
+            await informer.synced.wait()
+            if not len(informer):  # deleted before we looked: no event tells of that
+                self._on_deleted()
 
     async def lead(self, fence: Fence) -> None:
         """The leader's part, until cancelled: renew what is ours in time, write again what was deleted."""
@@ -205,11 +209,14 @@ class SecretRoots:
     def _on_changes(self, changes: Sequence[Change[_Body]]) -> None:
         body = changes[-1].new
         if body is None:
-            self.problem = "the Secret is gone"
-            _log.error("authority's Secret was deleted; it is still in use, and the leader writes it again")
-            self._changed.set()
-            return
-        self._take(body.data)
+            self._on_deleted()
+        else:
+            self._take(body.data)
+
+    def _on_deleted(self) -> None:
+        self.problem = "the Secret is gone"
+        _log.error("authority's Secret was deleted; it is still in use, and the leader writes it again")
+        self._changed.set()
 
     def _take(self, data: bytes) -> None:
         try:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from discovery.ca.secret_roots import SecretRoots
 from discovery.engine import Database
 from discovery.kube.election import LeaseTimes
+from discovery.kube.lease import LeaseElector
 from discovery.kube.timing import Timing
 from discovery.runtime.supervise import Service
 from discovery.schema.kubernetes import Namespace
@@ -157,7 +158,9 @@ async def test_leader_cut_off_from_the_api_server_writes_nothing_late(kube_api: 
         for replica in both:
             for late in waiting:
                 replica.see(late)
-        await asyncio.sleep(TIMES.lease_s)
+        electors = [s for replica in both for s in replica.services if isinstance(s, LeaseElector)]
+        assert any(elector.leading for elector in electors)
+        await eventually(lambda: not any(elector.leading for elector in electors))
         await kube_api.faults.restart()
         for late in waiting:
             await kube_api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": late}})

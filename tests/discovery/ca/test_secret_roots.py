@@ -179,7 +179,9 @@ async def test_root_that_is_young_is_left_alone(kube_api: KubeApi, tmp_path: Pat
         begun = len(list(kube_api.requests))
         async with running(*(partial(leader.lead, lasting_fence()) for leader in leaders)):
             await eventually(lambda: len(list(kube_api.requests)) >= begun + 2)
-            await asyncio.sleep(0.05)
+            for leader in leaders:
+                leader._changed.set()  # the second look begins when the first has ended
+            await eventually(lambda: len(list(kube_api.requests)) >= begun + 4)
     assert {request.verb for request in list(kube_api.requests)[begun:]} == {"get"}
 
 
@@ -191,7 +193,6 @@ async def test_leader_writes_a_deleted_root_again(kube_api: KubeApi) -> None:
         before = leader.roots.current
         async with running(leader.run, lambda: leader.lead(lasting_fence())):
             path = f"/api/v1/namespaces/{namespace}/secrets/{CA_SECRET}"
-            await asyncio.sleep(0.05)
             assert (await kube_api.call("DELETE", path)).status == 200
 
             async def is_back() -> bool:

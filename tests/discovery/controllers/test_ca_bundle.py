@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import base64
 from pathlib import Path
 from typing import Any
@@ -136,6 +135,12 @@ async def test_configurations_follow_the_roots(kube_api: KubeApi, tmp_path: Path
             async def right(kind: str, name: str) -> bool:
                 return set(await bundles(kube_api, kind, name)) == {bundle.pem}
 
+            async def another(name: str) -> None:
+                """Others of ours, whose turn comes after what is there."""
+                for kind, hook in (("Mutating", INJECT), ("Validating", VALIDATE)):
+                    await kube_api.apply(configuration(kind, name, webhook(hook), **{"istio.io_rev": "default"}))
+                    await eventually(lambda kind=kind: right(kind, name))
+
             await eventually(lambda: right("Mutating", "injector"))
             await kube_api.apply(configuration("Validating", "validator", webhook(VALIDATE)))
             await eventually(lambda: right("Validating", "validator"))
@@ -147,18 +152,17 @@ async def test_configurations_follow_the_roots(kube_api: KubeApi, tmp_path: Path
             patcher.roots_changed()
             await eventually(lambda: right("Mutating", "injector"))
             await eventually(lambda: right("Validating", "validator"))
-            await asyncio.sleep(0.05)  # what was written comes back as events
-            done = len(writes_of(kube_api))
+            await another("first")  # by now what was written has come back as events
+            done = writes_of(kube_api)
             patcher.roots_changed()
-            await asyncio.sleep(0.05)
-    assert set(writes_of(kube_api)) == {"patch"}
-    assert len(writes_of(kube_api)) == done
+            await another("second")
+    assert set(done) == {("patch", "injector"), ("patch", "validator")}
+    assert writes_of(kube_api) == done
 
 
-def writes_of(api: KubeApi) -> list[str]:
-    return [
-        request.verb for request in api.requests if request.user == "pilot" and request.verb not in ("watch", "list")
-    ]
+def writes_of(api: KubeApi) -> list[tuple[str, str]]:
+    ours = [r for r in api.requests if r.user == "pilot" and r.verb not in ("watch", "list")]
+    return [(request.verb, request.name) for request in ours if request.name in ("injector", "validator")]
 
 
 class Probed:

@@ -128,9 +128,11 @@ async def test_nothing_is_written_where_nothing_is_wrong(kube_api: KubeApi, tmp_
             await eventually(lambda: has(kube_api, sentinel, roots.pem))
             maps.roots_changed()
             namespaces.add(names[0])
-            await asyncio.sleep(0.05)
+            last = await kube_api.new_namespace()
+            namespaces.add(last)  # its turn comes after theirs
+            await eventually(lambda: has(kube_api, last, roots.pem))
     writes = [request for request in kube_api.requests if request.user == "pilot" and request.verb == "patch"]
-    assert {request.namespace for request in writes} == {sentinel}
+    assert {request.namespace for request in writes} == {sentinel, last}
 
 
 async def test_namespace_that_is_gone_or_going_is_no_failure(kube_api: KubeApi) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -57,19 +56,30 @@ class World:
             client, self.deliveries, lambda key, generation: self.applied, recorder, settle_s=0.05
         )
 
-    async def put(self, host: str = "./*") -> None:
+    async def put(self, host: str = "./*", *, name: str = "a") -> None:
         spec = {"egress": [{"hosts": [host]}]}
-        metadata = {"name": "a", "namespace": self.namespace}
+        metadata = {"name": name, "namespace": self.namespace}
         await self.api.apply({"apiVersion": GROUP, "kind": "Sidecar", "metadata": metadata, "spec": spec})
 
-    async def tell(self, *findings: Finding) -> None:
+    async def tell(self, *findings: Finding, name: str = "a") -> None:
         """What the source does when the object changed."""
-        path = f"/apis/{GROUP}/namespaces/{self.namespace}/sidecars/a"
+        path = f"/apis/{GROUP}/namespaces/{self.namespace}/sidecars/{name}"
         state = read_state((await self.api.call("GET", path)).body)
-        self.writer.observed(self.key, RESOURCE, Observation(state=state, findings=findings))
+        key = ObjectKey(Kind.SIDECAR, self.namespace, name)
+        self.writer.observed(key, RESOURCE, Observation(state=state, findings=findings))
 
-    async def conditions(self) -> dict[str, dict[str, Any]]:
-        found = await self.api.get(GROUP, "Sidecar", "a", self.namespace)
+    async def another(self) -> None:
+        """One more object, whose turn comes after those that are waiting."""
+        await self.put(name="z")
+        await self.tell(name="z")
+
+        async def told() -> bool:
+            return bool(await self.conditions("z"))
+
+        await eventually(told)
+
+    async def conditions(self, name: str = "a") -> dict[str, dict[str, Any]]:
+        found = await self.api.get(GROUP, "Sidecar", name, self.namespace)
         assert found is not None
         return {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
 
@@ -168,12 +178,12 @@ async def test_status_write_leads_to_no_other(kube_api: KubeApi, tmp_path: Path)
         await world.until("Reconciled", "True", "Acknowledged")
         for _ in range(3):
             await world.tell()
-        await asyncio.sleep(0.2)
+        await world.another()
         found = await kube_api.get(GROUP, "Sidecar", "a", world.namespace)
         assert found is not None
         assert found["metadata"]["generation"] == 1
-    writes = [(r.verb, r.resource) for r in kube_api.requests if r.user == "pilot"]
-    assert writes == [("patch", "sidecars/status")]
+    writes = [(r.verb, r.resource, r.name) for r in kube_api.requests if r.user == "pilot"]
+    assert writes == [("patch", "sidecars/status", "a"), ("patch", "sidecars/status", "z")]
 
 
 async def test_stale_observation_overwrites_nothing(kube_api: KubeApi) -> None:
@@ -187,8 +197,9 @@ async def test_stale_observation_overwrites_nothing(kube_api: KubeApi) -> None:
         body = {"apiVersion": GROUP, "kind": "Sidecar", "metadata": metadata}
         await kube_api.set_status({**body, "status": {"conditions": [*mine, foreign]}})
         world.deliveries.answer = Delivery(waiting=1)
+        asked = world.deliveries.asked
         world.writer.rejected(world.key, RejectedResource(proxy="p", type="CDS", name="n", version="v", error="e"))
-        await asyncio.sleep(0.1)
+        await eventually(lambda: world.deliveries.asked >= asked + 2)  # looked at again: the first attempt is over
         assert "Foreign" in await world.conditions()
         await world.tell()
         await world.until("Reconciled", "False", "Pending")
@@ -199,6 +210,6 @@ async def test_object_that_is_gone_is_forgotten(kube_api: KubeApi) -> None:
     """Nobody is asked about it any more."""
     async with client_of(kube_api) as client, leading(kube_api, client) as world:
         world.writer.observed(world.key, RESOURCE, None)
-        await asyncio.sleep(0.1)
+        await world.another()
         assert await world.conditions() == {}
         assert world.deliveries.forgotten == [world.key]

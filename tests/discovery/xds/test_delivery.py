@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
@@ -31,6 +30,11 @@ class Live:
         ads.deliveries = self.deliveries
         self.told: list[tuple[Hashable, RejectedResource]] = []
         self.deliveries.subscribe(lambda key, resource: self.told.append((key, resource)))
+
+    def in_flight(self) -> int:
+        """Responses that wait for an answer."""
+        sessions = [connection.session for connection in self.live.ads.connections.living()]
+        return sum(watch.in_flight is not None for session in sessions for watch in session.watches.values())
 
 
 @asynccontextmanager
@@ -65,7 +69,6 @@ async def test_object_has_arrived_once_all_its_watchers_acknowledged() -> None:
                 live.put("bank", CLUSTER, {"b": b"2"})
                 live.put(*SHOP, {"a": b"2"})
                 await eventually(lambda: world.deliveries.of(SHOP, 2).waiting == 0)
-                await asyncio.sleep(0.05)
                 assert world.deliveries.of(("bank", CLUSTER), 2).waiting == 1
             await eventually(lambda: world.deliveries.of(("bank", CLUSTER), 2).waiting == 0)
 
@@ -106,7 +109,7 @@ async def test_what_was_seen_acknowledged_stays_so() -> None:
                     await eventually(lambda: world.deliveries.of(SHOP, 2).waiting == 1)
                     async with first._writing:
                         live.put("shop.in", CLUSTER, {"in": b"1"})
-                        await asyncio.sleep(0.05)
+                        await eventually(lambda: world.in_flight() == 2)
                         assert world.deliveries.of(SHOP, 2).waiting == 1
             await eventually(lambda: world.deliveries.of(SHOP, 2).waiting == 0)
 
