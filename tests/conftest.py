@@ -66,11 +66,16 @@ def tally(request: pytest.FixtureRequest) -> Callable[[str, int, int], None]:
     return add
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` picks by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let the reports of conformance cases carry what they count for, to wherever they are added up.
 
-    Tests that need the real API server, and no double, are left to `make test-kube`.
+    What asks for an API server is a test of `make test-kube` too: nobody can forget the mark. Tests that need the real
+    API server, and no double, are left to it.
     """
+    for item in items:
+        if "kube_api" in getattr(item, "fixturenames", ()):
+            item.add_marker("kube")
     if config.getoption("--kube") != REAL:
         real_only = [item for item in items if REAL_ONLY & set(getattr(item, "fixturenames", ()))]
         config.hook.pytest_deselected(items=real_only)
