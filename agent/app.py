@@ -36,7 +36,7 @@ from agent.process_metrics import ProcessMetrics
 from agent.settings import Settings
 from agent.status.readiness import Gate
 from agent.status_port import build_status_server
-from agent.upstreams import xds_upstream
+from agent.upstreams import ways_out, xds_upstream
 from agent.x509.client import X509
 from agent.x509.process import X509Process
 from agent.xds_proxy.metrics import RelayMetrics
@@ -236,7 +236,8 @@ def _services(
     )
     sds = [] if settings.env.disable_envoy else [identity.server]
     names = [dns.server] if dns else []
-    services: list[Service] = [*names, worker, identity.secrets, *sds, relay, envoy]
+    ways = ways_out(settings, exists=lambda path: Path(path).exists())
+    services: list[Service] = [*names, worker, *ways, identity.secrets, *sds, relay, envoy]
     checker = build_health_checker(settings, launch, envoy, relay.report_health, clock=clock)
     services += [checker] if checker is not None else []
     if settings.config.status_port:

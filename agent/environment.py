@@ -137,6 +137,17 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         _V("ISTIO_PROMETHEUS_ANNOTATIONS", "Where the application tells its metrics, as JSON; merged with Envoy's."),
     ] = ""
 
+    bind_address: Annotated[
+        str,
+        _V(
+            "PILOT_AGENT_BIND_ADDRESS",
+            "Source address of Envoy's and the agent's connections to other machines; one of each IP family, by comma.",
+        ),
+    ] = ""
+    bind_device: Annotated[str, _V("PILOT_AGENT_BIND_DEVICE", "Network interface by which such connections leave.")] = (
+        ""
+    )
+
     dns_proxy_addr: Annotated[
         str, _V("DNS_PROXY_ADDR", "Where the DNS proxy listens, if the proxy has one; port 53 needs root.")
     ] = "localhost:15053"

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from agent.bind.binding import bind_bootstrap, parse_binding
 from agent.bootstrap import Bootstrap, BootstrapKey, Node, NodeKey, build_bootstrap, build_node
 from agent.bootstrap.addresses import AddressPlan, plan_addresses
 from agent.bootstrap.clusters import Sockets
@@ -116,6 +117,10 @@ def plan_launch(settings: Settings, host: Host, *, epoch: int = 0) -> Launch:
     bootstrap = None
     if not config.custom_config_file:
         bootstrap = build_bootstrap(bootstrap_key(settings, host, node=node, addresses=addresses, epoch=epoch))
+        binding = parse_binding(env.bind_address, env.bind_device)
+        if binding is not None:
+            bound = bind_bootstrap(bootstrap.document, binding)
+            bootstrap = msgspec.structs.replace(bootstrap, document=bound)
     args = _args(settings, host, addresses, config.custom_config_file or paths.bootstrap_file)
     args = msgspec.structs.replace(args, hot_restart=host.hot_restart, epoch=epoch)
     return Launch(node=node, addresses=addresses, paths=paths, argv=build_args(args), bootstrap=bootstrap)
@@ -132,6 +137,7 @@ def agent_keys(settings: Settings, host: Host) -> Mapping[str, str | int]:
         "WORKLOAD_IDENTITY_SOCKET_FILE": env.workload_socket,
         "OUTLIER_LOG_PATH": keys.outlier_log_path,
         "EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true" if env.exit_on_zero_connections else "",
+        **({"BOUND_UPSTREAM": "true"} if env.bind_address or env.bind_device else {}),
         **({"STS_PORT": str(keys.sts_port)} if keys.sts_port else {}),
         **({"credential": "true"} if host.credential_socket else {}),
         **({"file-credential": "true"} if host.foreign_sds else {}),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
+from agent.bind.binding import parse_binding
+from agent.bind.forwarder import Forwarder
+from agent.bootstrap.json_forms import split_address
 from agent.settings import Settings
 from agent.xds_proxy.dial import UpstreamOptions
 from discovery.wire.ports import DISCOVERY_GRPC
 
-__all__ = ["CRL_FILE", "TOKEN_FILE", "UpstreamError", "ca_upstream", "xds_upstream"]
+__all__ = ["CRL_FILE", "TOKEN_FILE", "UpstreamError", "ca_upstream", "ways_out", "xds_upstream"]
 
 TOKEN_FILE: Final = "./var/run/secrets/tokens/istio-token"  # noqa: S105 - a path
 CRL_FILE: Final = "/var/run/secrets/istio/crl/ca-crl.pem"
@@ -37,6 +42,7 @@ def xds_upstream(settings: Settings, *, exists: Exists) -> UpstreamOptions:
         roots=_xds_roots(settings, exists) if tls else "",
         server_name=settings.env.istiod_san,
         headers=dict(settings.xds_headers),
+        way_out="out-xds",
     )
 
 
@@ -55,11 +61,28 @@ def ca_upstream(settings: Settings, *, exists: Exists) -> UpstreamOptions:
         roots="" if plaintext else _ca_roots(settings, exists),
         server_name="" if env.ca_addr else env.istiod_san,
         headers=dict(settings.ca_headers),
+        way_out="out-ca",
     )
 
 
+def ways_out(settings: Settings, *, exists: Exists) -> tuple[Forwarder, ...]:
+    """What connections to the control plane and to the CA go through; none where nothing is bound.
+
+    Raises:
+        ValueError: an address is not ``host:port``, or what to bind to cannot be used.
+    """
+    binding = parse_binding(settings.env.bind_address, settings.env.bind_device)
+    if binding is None:
+        return ()
+    upstreams = [xds_upstream(settings, exists=exists)]
+    with suppress(UpstreamError):  # then no CA is asked
+        upstreams.append(ca_upstream(settings, exists=exists))
+    places = [(Path(upstream.through), *split_address(upstream.address)) for upstream in upstreams]
+    return tuple(Forwarder(path, host=host, port=port, binding=binding) for path, host, port in places)
+
+
 def _options(
-    settings: Settings, *, address: str, roots: str, server_name: str, headers: dict[str, str]
+    settings: Settings, *, address: str, roots: str, server_name: str, headers: dict[str, str], way_out: str
 ) -> UpstreamOptions:
     env = settings.env
     chain, key = _client_files(settings)
@@ -75,6 +98,7 @@ def _options(
         headers=headers,
         keepalive_interval_s=env.keepalive_interval_s,
         keepalive_timeout_s=env.keepalive_timeout_s,
+        through=str(Path(settings.config.config_path) / way_out) if env.bind_address or env.bind_device else "",
     )
 
 

@@ -71,6 +71,7 @@ class UpstreamOptions(msgspec.Struct, frozen=True, kw_only=True):
         keepalive_interval_s: between pings on an idle connection.
         keepalive_timeout_s: until an unanswered ping ends the connection.
         connect_timeout_s: for TCP, TLS and the first frame together.
+        through: Unix socket that leads to the address; empty: gRPC connects by itself.
     """
 
     address: str
@@ -85,6 +86,7 @@ class UpstreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_interval_s: float = 30.0
     keepalive_timeout_s: float = 10.0
     connect_timeout_s: float = 5.0
+    through: str = ""
 
 
 def choose_server_name(address: str, override: str = "") -> str:
@@ -192,10 +194,14 @@ async def open_channel(options: UpstreamOptions, *, x509: X509, now: Callable[[]
         ("grpc.keepalive_timeout_ms", int(options.keepalive_timeout_s * 1000)),
         ("grpc.http2.max_pings_without_data", 0),
     ]
+    target = options.address
+    if options.through:
+        target = f"unix:{options.through}"
+        settings.append(("grpc.default_authority", options.address))
     if not options.tls:
-        return grpc.aio.insecure_channel(options.address, options=settings)
+        return grpc.aio.insecure_channel(target, options=settings)
     key, chain = await _read_client_pair(options, x509, now())
     credentials = grpc.ssl_channel_credentials(read_roots(options.roots), key, chain)  # TLS 1.2 is the core's minimum
     name = choose_server_name(options.address, options.server_name)
     settings.append(("grpc.ssl_target_name_override", name))
-    return grpc.aio.secure_channel(options.address, credentials, options=settings)
+    return grpc.aio.secure_channel(target, credentials, options=settings)

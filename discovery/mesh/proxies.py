@@ -99,6 +99,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         http10=proxy.http10,
         idle_timeout=proxy.idle_timeout,
         unprivileged=proxy.unprivileged,
+        bound=proxy.bound,
         http_proxy_port=proxy.http_proxy_port,
         static_ports=proxy.static_ports,
         client_certificates=proxy.client_certificates,
@@ -119,6 +120,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         ipv6=ipv6,
         istio_filters=proxy.istio_filters,
         http10=proxy.http10,
+        bound=proxy.bound,
         server_certificates=proxy.server_certificates,
     )
     return ProxyView(outbound=outbound, inbound=inbound)

@@ -40,6 +40,7 @@ class ProxyKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     http10: bool = False
     idle_timeout: str = ""
     unprivileged: bool = False
+    bound: bool = False  # its Envoy binds connections to an address or an interface, save where told otherwise
     http_proxy_port: int = 0  # where its application expects an HTTP proxy; 0: where the mesh says
     static_ports: frozenset[int] = frozenset()  # bound by the proxy's own bootstrap on the wildcard address
     client_certificates: tuple[str, str, str] = ("", "", "")  # TLS_CLIENT_* chain, key, root
@@ -73,6 +74,7 @@ class OutboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     http10: bool = False
     idle_timeout: str = ""
     unprivileged: bool = False
+    bound: bool = False
     http_proxy_port: int = 0
     static_ports: frozenset[int] = frozenset()
     client_certificates: tuple[str, str, str] = ("", "", "")
@@ -104,6 +106,7 @@ class InboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     ipv6: bool = False
     istio_filters: bool = False
     http10: bool = False
+    bound: bool = False
     server_certificates: tuple[str, str, str] = ("", "", "")
 
 

@@ -94,6 +94,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout: str = ""
     http_proxy_port: str = ""
     unprivileged_pod: bool = False
+    bound: bool = False  # its Envoy binds connections to an address or an interface
     envoy_status_port: int = 0
     envoy_prometheus_port: int = 0
     tls_server_cert_chain: str = ""
@@ -176,6 +177,7 @@ def parse_metadata(raw: Mapping[str, Any]) -> Metadata:
         idle_timeout=_text(raw, "IDLE_TIMEOUT"),
         http_proxy_port=_text(raw, "HTTP_PROXY_PORT"),
         unprivileged_pod=_flag(raw, "UNPRIVILEGED_POD"),
+        bound=_flag(raw, "BOUND_UPSTREAM"),
         envoy_status_port=_number(raw, "ENVOY_STATUS_PORT"),
         envoy_prometheus_port=_number(raw, "ENVOY_PROMETHEUS_PORT"),
         tls_server_cert_chain=_text(raw, "TLS_SERVER_CERT_CHAIN"),

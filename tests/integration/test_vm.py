@@ -98,16 +98,22 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     def token(self, namespace: str, account: str) -> str:
         return self.tool(f"pilotctl x dev-token state/tokens {namespace} {account}").strip()
 
+    async def debug(self, path: str) -> Any:
+        """What the control plane says of itself."""
+        token = await asyncio.to_thread(self.token, "istio-system", "reader")
+        ask = f"curl -s -H 'authorization: Bearer {token}' http://10.90.0.1:15014/debug/{path}"
+        return json.loads(await asyncio.to_thread(self.tool, ask))
+
     async def entries(self) -> list[dict[str, Any]]:
         """WorkloadEntries that the control plane has."""
-        token = await asyncio.to_thread(self.token, "istio-system", "reader")
-        ask = f"curl -s -H 'authorization: Bearer {token}' http://10.90.0.1:15014/debug/configz"
-        found = json.loads(await asyncio.to_thread(self.tool, ask))
-        return [obj for obj in found if obj["kind"] == "WorkloadEntry"]
+        return [obj for obj in await self.debug("configz") if obj["kind"] == "WorkloadEntry"]
+
+
+_ADDRESSES = {"control": ("10.90.0.1",), "machine": ("10.90.0.2",), "pod": ("10.90.0.3",)}
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
     """Namespaces on a switch, a clean root for the machine and one for the pod, and what the page writes down."""
     steps = doc_steps(_PAGE)
     (tmp_path / "config").mkdir()
@@ -115,9 +121,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
         if step.language == "yaml":
             (tmp_path / step.purpose).write_text(step.text, encoding="utf-8")
     (tmp_path / "config/orders.yaml").write_text(_ORDERS, encoding="utf-8")
-    addresses = {"control": ("10.90.0.1",), "machine": ("10.90.0.2",), "pod": ("10.90.0.3",)}
     with ExitStack() as stack:
-        spaces = stack.enter_context(switched(addresses))
+        spaces = stack.enter_context(switched(getattr(request, "param", _ADDRESSES)))
         machines = []
         for name, space in (("inventory", "machine"), ("orders", "pod")):
             root = stack.enter_context(clean_root(tmp_path / space))
@@ -249,3 +254,29 @@ async def test_a_machine_joins_serves_falls_ill_recovers_and_leaves(
 
         await until(forgotten, lambda: "the entry is still there", within_s=10)
     assert "ISTIO" not in place.machine.run("iptables-save")
+
+
+@pytest.mark.parametrize(
+    "place", [{name: (own, own.replace("90", "91")) for name, (own,) in _ADDRESSES.items()}], indirect=True
+)
+@pytest.mark.parametrize(
+    "setting", ["PILOT_AGENT_BIND_ADDRESS='10.91.0.2'", "PILOT_AGENT_BIND_DEVICE='eth1'"], ids=["address", "device"]
+)
+async def test_a_machine_with_two_interfaces_calls_from_the_one_it_is_told_to(place: Place, setting: str) -> None:
+    """The control plane and the pod both see the second address, though the route to them is by the first interface."""
+    async with control_plane(place), place.pod.application(), place.machine.application(), pod(place) as pod_agent:
+        place.machine.run("dpkg", "-i", "/root/packages/" + next(built_packages("deb").glob("pilot-agent_*.deb")).name)
+        place.machine.root.write("/var/lib/istio/envoy/sidecar.env", f"{setting}\n")
+        async with installed(place) as agent:
+            said = await reached(place.machine, place.text("machine, application").split()[-1], agent, pod_agent)
+            assert "URI=spiffe://cluster.local/ns/shop/sa/inventory" in said
+            # What Envoy calls on the machine itself is not bound.
+            assert (await reached(place.pod, _URL, agent, pod_agent)).startswith("inventory for")
+            clients = (await place.debug("connections"))["clients"]
+            assert {client["address"].rpartition(":")[0] or client["address"] for client in clients} == {
+                "10.90.0.3",
+                "10.91.0.2",
+            }
+            peers = place.pod.run("ss", "-Htn", "state", "established", "( sport = :15006 )").split()
+            assert any(peer.startswith("10.91.0.2:") for peer in peers)
+            assert not any(peer.startswith("10.90.0.2:") for peer in peers)

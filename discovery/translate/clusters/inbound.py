@@ -13,7 +13,7 @@ from discovery.registry.service import Port, ProtocolClass, Service
 from discovery.schema.destination_rule import ConnectionPoolSettings, HTTPSettings
 from discovery.translate.clusters.key import InboundClusterKey
 from discovery.translate.clusters.policy import HTTP_OPTIONS, circuit_breakers, http_protocol_options
-from discovery.translate.clusters.static import follow_downstream, inbound_source
+from discovery.translate.clusters.static import follow_downstream, inbound_source, no_device
 from discovery.translate.metadata import istio_metadata
 from discovery.wire.envoy import Cluster, HttpProtocolOptions, pack
 from discovery.wire.names import inbound_cluster as cluster_name
@@ -56,7 +56,7 @@ def _aim(db: Database, key: InboundClusterKey, fields: dict[str, Any]) -> None:
             "type": "ORIGINAL_DST",
             "lb_policy": "CLUSTER_PROVIDED",
             "cleanup_interval": _NEVER,
-            "upstream_bind_config": inbound_source(ipv4=key.ipv4, ipv6=key.ipv6),
+            "upstream_bind_config": inbound_source(ipv4=key.ipv4, ipv6=key.ipv6, bound=key.bound),
         }
         return
     fields |= {
@@ -66,6 +66,8 @@ def _aim(db: Database, key: InboundClusterKey, fields: dict[str, Any]) -> None:
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(endpoint)}}]}],
         },
     }
+    if key.bound:
+        fields["upstream_bind_config"] = no_device()
 
 
 def _address(endpoint: str) -> dict[str, Any]:

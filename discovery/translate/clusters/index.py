@@ -63,7 +63,9 @@ def _fixed(db: Database, view: OutboundView) -> Iterator[tuple[str, ResourceRef]
         if family_of_unknown_hosts(db, view):
             names.append(ALLOW_ANY_DYNAMIC_DNS_CLUSTER)
     for name in names:
-        yield name, ResourceRef(static_cluster, StaticClusterKey(name=name, ipv4=view.ipv4, ipv6=view.ipv6))
+        bound = view.bound and name == INBOUND_PASSTHROUGH_CLUSTER
+        key = StaticClusterKey(name=name, ipv4=view.ipv4, ipv6=view.ipv6, bound=bound)
+        yield name, ResourceRef(static_cluster, key)
 
 
 @query
@@ -88,6 +90,7 @@ def _target_keys(view: InboundView) -> list[InboundClusterKey]:
             namespace=view.namespace,
             ipv4=view.ipv4,
             ipv6=view.ipv6,
+            bound=view.bound,
         )
         for target in view.targets
     ]
@@ -106,6 +109,7 @@ def _ingress_keys(db: Database, view: InboundView) -> list[InboundClusterKey]:
                 namespace=view.namespace,
                 ipv4=view.ipv4,
                 ipv6=view.ipv6,
+                bound=view.bound,
             )
         )
     return keys

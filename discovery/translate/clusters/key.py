@@ -45,6 +45,7 @@ class InboundClusterKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=Tr
     namespace: str = ""  # of the workload
     ipv4: bool = True
     ipv6: bool = False
+    bound: bool = False  # Envoy binds what is not told otherwise to an address or an interface
 
 
 class StaticClusterKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
@@ -53,3 +54,4 @@ class StaticClusterKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=Tru
     name: str
     ipv4: bool = True
     ipv6: bool = False
+    bound: bool = False

@@ -20,24 +20,34 @@ from discovery.wire.names import (
 from discovery.wire.resource import Resource, resource
 from discovery.wire.type_urls import CLUSTER
 
-__all__ = ["follow_downstream", "inbound_source", "static_cluster"]
+__all__ = ["follow_downstream", "inbound_source", "no_device", "static_cluster"]
 
 # Traffic that a proxy sends to its own application comes from here, so that capture rules can tell it from others'.
 _SOURCE_V4: Final = "127.0.0.6"
 _SOURCE_V6: Final = "::6"
 _IDLE: Final = timedelta(seconds=300)
+_NO_DEVICE: Final = {"level": 1, "name": 25, "buf_value": b"\0"}  # SOL_SOCKET, SO_BINDTODEVICE
 
 
-def inbound_source(*, ipv4: bool, ipv6: bool) -> dict[str, Any]:
+def inbound_source(*, ipv4: bool, ipv6: bool, bound: bool = False) -> dict[str, Any]:
     """``upstream_bind_config`` of clusters towards the application."""
 
     def address(text: str) -> dict[str, Any]:
         return {"address": text, "port_value": 0}
 
+    source: dict[str, Any] = {"source_address": address(_SOURCE_V4 if ipv4 else _SOURCE_V6)}
     if ipv4 and ipv6:
-        extra = [{"address": address(_SOURCE_V6)}]
-        return {"source_address": address(_SOURCE_V4), "extra_source_addresses": extra}
-    return {"source_address": address(_SOURCE_V4 if ipv4 else _SOURCE_V6)}
+        source["extra_source_addresses"] = [{"address": address(_SOURCE_V6)}]
+    return source | (no_device() if bound else {})
+
+
+def no_device() -> dict[str, Any]:
+    """Fields of ``upstream_bind_config`` that undo a common binding to an interface.
+
+    Envoy takes the socket options of its cluster manager for every cluster that has none of its own, whatever else that
+    cluster's ``upstream_bind_config`` says; and the application is behind no interface.
+    """
+    return {"socket_options": [{"description": "no device", "state": "STATE_PREBIND", **_NO_DEVICE}]}
 
 
 def follow_downstream(idle: timedelta | None = None, names: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -75,7 +85,7 @@ def static_cluster(db: Database, key: StaticClusterKey) -> Resource:
             "typed_extension_protocol_options": follow_downstream(_IDLE),
         }
         if key.name == INBOUND_PASSTHROUGH_CLUSTER:
-            fields["upstream_bind_config"] = inbound_source(ipv4=key.ipv4, ipv6=key.ipv6)
+            fields["upstream_bind_config"] = inbound_source(ipv4=key.ipv4, ipv6=key.ipv6, bound=key.bound)
     elif key.name == ALLOW_ANY_DYNAMIC_DNS_CLUSTER:
         config = DynamicForwardCluster(dns_cache_config=dns_cache(dns_family(ipv4=key.ipv4, ipv6=key.ipv6)))
         fields |= {

@@ -37,6 +37,14 @@ def test_to_a_socket() -> None:
     assert cluster.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.pipe.path == "/run/app.sock"
 
 
+@pytest.mark.parametrize("endpoint", ["", "127.0.0.1:8080", "unix:///run/app.sock"])
+def test_the_application_is_behind_no_interface(endpoint: str) -> None:
+    """Where Envoy binds what it calls to a device, calls of the application are bound to none."""
+    (option,) = built(endpoint=endpoint, bound=True).upstream_bind_config.socket_options
+    assert (option.level, option.name, option.buf_value) == (1, 25, b"\0")
+    assert not built(endpoint=endpoint).upstream_bind_config.socket_options
+
+
 @pytest.mark.parametrize(
     ("protocol", "expected"),
     [("HTTP2", "explicit_http_config"), ("GRPC-WEB", "explicit_http_config"), ("", "use_downstream_protocol_config")],

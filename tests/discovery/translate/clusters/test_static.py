@@ -12,8 +12,8 @@ from discovery.translate.clusters.static import inbound_source, static_cluster
 from discovery.wire.envoy import Cluster
 
 
-def built(name: str) -> Any:
-    return Cluster.FromString(static_cluster(Database(), StaticClusterKey(name=name)).value)
+def built(name: str, *, bound: bool = False) -> Any:
+    return Cluster.FromString(static_cluster(Database(), StaticClusterKey(name=name, bound=bound)).value)
 
 
 def test_the_black_hole_has_no_endpoints() -> None:
@@ -29,6 +29,13 @@ def test_pass_through_goes_where_it_was_going() -> None:
     assert outbound.type == inbound.type == Cluster.ORIGINAL_DST
     assert not outbound.HasField("upstream_bind_config")
     assert inbound.upstream_bind_config.source_address.address == "127.0.0.6"
+
+
+def test_the_application_is_behind_no_interface() -> None:
+    """Where Envoy binds everything to a device, calls of the application are bound to none."""
+    (option,) = built("InboundPassthroughCluster", bound=True).upstream_bind_config.socket_options
+    assert (option.level, option.name, option.buf_value) == (1, 25, b"\0")
+    assert not built("InboundPassthroughCluster").upstream_bind_config.socket_options
 
 
 def test_dual_stack_has_both_sources() -> None:
