@@ -316,8 +316,8 @@ def _from_group(existing: Document, registrant: Registrant, group: Object) -> Do
         "controller": True,
     }
     own = {
-        **existing["metadata"],
-        "labels": labels,
+        **{name: value for name, value in existing["metadata"].items() if name != "labels"},
+        **({"labels": labels} if labels else {}),  # an API server drops an empty map: it would differ for ever
         **({"ownerReferences": [owner]} if group.meta.uid else {}),  # only an API server gives identities
     }
     document = {**existing, "metadata": own, "spec": {name: value for name, value in spec.items() if value}}

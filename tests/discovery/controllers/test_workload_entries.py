@@ -151,6 +151,17 @@ def test_nothing_is_written_twice() -> None:
     assert plan(again, healthy, GROUP, HERE, after(9)) == Settled()
 
 
+def test_an_entry_without_labels_is_written_without_them() -> None:
+    """An API server drops an empty map, so an entry that wanted one would never be as it should be."""
+    bare = workload_group({"template": {"serviceAccount": "vm"}})
+    presence = Presence(registrant=registrant(labels=()))
+    document, _ = level(presence, group=bare)
+    assert document is not None
+    assert "labels" not in document["metadata"]
+    labelled = {**document, "metadata": {**document["metadata"], "labels": {"app": "vm"}}}
+    assert plan(presence, labelled, bare, HERE, START) == Replace(document)
+
+
 def test_a_changed_group_changes_the_entry() -> None:
     """As long as the machine is connected."""
     document = connected()

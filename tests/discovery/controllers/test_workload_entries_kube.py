@@ -170,3 +170,27 @@ async def test_two_replicas_and_a_machine_that_changes_between_them(
         await eventually(lambda: seen(one, "istiod-b", well=True))
         other.keeper.report_health(second, "ill")
         await eventually(lambda: seen(one, "istiod-b", well=False))
+
+
+async def test_an_entry_without_labels_settles(kube_api: KubeApi, client: KubeClient, namespace: str) -> None:
+    """What the API server makes of it is what was wanted, so that health is told and nothing is written twice."""
+    group = {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "WorkloadGroup",
+        "metadata": {"name": "vm", "namespace": namespace},
+        "spec": {"template": {"serviceAccount": "vm"}},
+    }
+    await kube_api.apply(group)
+    replica, clock = Replica("istiod-a", client), SystemClock()
+    machine = registrant(
+        namespace=namespace, identity_namespace=namespace, connected_at=clock.now(), probed=True, labels=()
+    )
+    key = entry_key(machine)
+    async with replica.running():
+        await eventually(lambda: ObjectKey(Kind.WORKLOAD_GROUP, namespace, "vm") in replica.store.objects)
+        await replica.keeper.connect(machine)
+        replica.keeper.report_health(machine, None)
+        await eventually(lambda: key in replica.store.objects and is_healthy(replica.store.objects[key]))
+        read = await ClusterEntries(client).read(key)
+    assert read is not None
+    assert read["metadata"]["generation"] == 1
