@@ -179,6 +179,11 @@ async def test_namespaces_that_are_not_selected_cost_nothing(kube_api: KubeApi, 
         services = cluster.source.informer(Kind.SERVICE)
         assert services is not None
         assert services.get(outside, "out") is None
+        assert (services.decoded, len(services)) == (1, 1)
+        await kube_api.apply(*(service(f"out-{number}", outside) for number in range(20)), service("in-2", inside))
+        await cluster.until(lambda: cluster.has(Kind.SERVICE, inside, "in-2"))
+        assert (services.decoded, len(services)) == (2, 2)
+        assert {key.namespace for key in cluster.touched(Kind.SERVICE)} == {inside}
         await kube_api.apply(namespace(outside, mesh="on"))
         await cluster.until(lambda: cluster.has(Kind.SERVICE, outside, "out"))
         await cluster.until(lambda: cluster.has(Kind.NAMESPACE, "", outside))
