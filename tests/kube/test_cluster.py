@@ -286,3 +286,38 @@ async def test_a_name_that_only_the_mesh_knows(site: Cluster, shop: str) -> None
     answers = await until(answered, lambda: site.story(shop), within_s=60)
     assert "URI=spiffe://" in answers[-1]["headers"]["x-forwarded-client-cert"]
     assert answers[-1]["headers"]["host"] == "echo.example.com"
+
+
+async def test_the_control_plane_is_replaced_while_requests_go_on(site: Cluster, shop: str) -> None:
+    """No request notices, and what happens in the cluster afterwards reaches the callers as before."""
+    old = {pod["metadata"]["name"] for pod in await site.pods(_SYSTEM, "istiod")}
+    site.kubectl("apply", "-n", shop, "-f", "-", stdin=caller("load", PAUSE_S="0.01", EACH="1"))
+    await site.ready(shop, "load", 1)
+    await site.kubectl_in_background("rollout", "restart", "deployment/istiod", "-n", _SYSTEM)
+    await site.kubectl_in_background("rollout", "status", "deployment/istiod", "-n", _SYSTEM, "--timeout=120s")
+
+    async def replaced() -> bool:
+        return not old & {pod["metadata"]["name"] for pod in await site.pods(_SYSTEM, "istiod")}
+
+    await until(replaced, lambda: site.story(_SYSTEM), within_s=60)
+    site.kubectl("scale", "deployment/echo", "-n", shop, "--replicas=3")
+    names = {pod["metadata"]["name"] for pod in await site.ready(shop, "echo", 3)}
+
+    def recent() -> set[str]:
+        return {str(answer.get("pod")) for answer in site.lines(shop, "load", "caller")[-60:]}
+
+    await until(lambda: recent() == names, lambda: site.story(_SYSTEM), within_s=60)
+    assert {answer["status"] for answer in site.lines(shop, "load", "caller")} == {200}
+
+
+async def test_a_gateway_of_the_chart_runs(site: Cluster) -> None:
+    """Its pod names no image: the injector fills in the whole proxy, which is configured and becomes ready."""
+    values = {"autoscaling": {"enabled": False}, "service": {"type": "ClusterIP"}}
+    with helm.Config(kubeconfig_path=site.plane.address.kubeconfig, namespace="istio-ingress") as releases:
+        releases.install(chart_path("gateway"), "ingress", values, namespace="istio-ingress", create_namespace=True)
+        try:
+            (pod,) = await site.ready("istio-ingress", "ingress", 1)
+        finally:
+            releases.uninstall("ingress")
+    (container,) = pod["spec"]["containers"]
+    assert (container["name"], container["args"][:2]) == ("istio-proxy", ["proxy", "router"])
