@@ -34,7 +34,6 @@ from agent.launch import Host, Launch, Paths, plan_launch
 from agent.metrics import Registry
 from agent.process_metrics import ProcessMetrics
 from agent.settings import Settings
-from agent.status.readiness import Gate
 from agent.status_port import build_status_server
 from agent.upstreams import ways_out, xds_upstream
 from agent.x509.client import X509
@@ -247,7 +246,7 @@ def _services(
             envoy,
             registry=registry,
             age_s=lambda: clock.monotonic() - started_at,
-            gates=(Gate("dns", lambda: dns.intercept.objection),) if dns else (),
+            names=dns.intercept if dns else None,
         )
         services.insert(0, _OptionalService(status))
     return services, relay

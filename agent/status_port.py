@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from agent.envoy.absent import EnvoyLife
 from agent.envoy.admin import EnvoyAdmin
@@ -29,6 +30,17 @@ __all__ = ["build_status_server"]
 _HANDLER_S = 600.0
 
 
+class Names(Protocol):
+    """Names of the mesh, as the control plane tells them."""
+
+    @property
+    def objection(self) -> str:
+        """Why they are not there; empty when they are."""
+
+    def document(self) -> dict[str, Any] | None:
+        """For people; None: not there."""
+
+
 def build_status_server(
     settings: Settings,
     launch: Launch,
@@ -36,10 +48,12 @@ def build_status_server(
     *,
     registry: Registry,
     age_s: Callable[[], float],
-    gates: Sequence[Check] = (),
+    names: Names | None = None,
 ) -> HttpServer:
-    """The server at ``statusPort``. ``age_s``: how long the agent has been running. ``gates``: further
-    conditions of readiness, asked last.
+    """The server at ``statusPort``.
+
+    ``age_s``: how long the agent has been running. ``names``: those that the DNS proxy answers, if there is one;
+    without them the workload is not ready, and ``/debug/ndsz`` shows them.
 
     Raises:
         ProbeTableError, ScrapeTargetError: what the injector wrote about the application cannot be read.
@@ -54,7 +68,7 @@ def build_status_server(
     if not env.disable_envoy:
         live = EnvoyLive(admin, lives=lambda: envoy.lives, on_pass=lambda: metrics.startup_duration.set(age_s()))
         checks = [EnvoyConfigured(admin, lives=lambda: envoy.lives), checks[0], live, checks[1]]
-    checks += gates
+    checks += [Gate("dns", lambda: names.objection)] if names is not None else []
     scrape = Scrape(metrics, registry.render, _sources(settings, launch), local_only=env.metrics_localhost_only)
     probes = AppProbes(
         parse_probes(env.app_probers),
@@ -62,7 +76,14 @@ def build_status_server(
         status_port=port,
         prober=HttpProber(keep_alive=env.probe_keepalive, http2=env.probe_http2),
     )
-    routes = StatusRoutes(checks, scrape, probes, drain=envoy.drain, quit_agent=lambda: envoy.request_end(Reason.QUIT))
+    routes = StatusRoutes(
+        checks,
+        scrape,
+        probes,
+        drain=envoy.drain,
+        quit_agent=lambda: envoy.request_end(Reason.QUIT),
+        debug={"ndsz": names.document} if names is not None else {},
+    )
     return HttpServer("status", routes, port=port, limits=Limits(handler_s=_HANDLER_S))
 
 

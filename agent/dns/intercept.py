@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from agent.dns.name_table import parse_name_table
 from agent.dns.resolver import Resolver
 from agent.dns.table import Place, build_table
@@ -31,6 +33,13 @@ class NameTableIntercept:
         if self._resolver.table is not None:
             return ""
         return "istio DNS capture is turned ON and DNS lookup table is not ready yet"
+
+    def document(self) -> dict[str, Any] | None:
+        """The table for people, every name that is answered with its addresses; None: none has come yet."""
+        table = self._resolver.table
+        if table is None:
+            return None
+        return {"table": {name: {"ips": addresses.texts()} for name, addresses in sorted(table.names())}}
 
     def handle(self, resource: bytes) -> None:
         """Take a table.

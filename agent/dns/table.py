@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from socket import AF_INET, AF_INET6, inet_pton
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Final, NamedTuple
 
 from agent.dns.messages import wire_name
@@ -44,6 +44,10 @@ class Addresses(NamedTuple):
     v4: tuple[bytes, ...]
     v6: tuple[bytes, ...]
     shortens: bool = False  # a Kubernetes name, which clients may write without the common suffix
+
+    def texts(self) -> tuple[str, ...]:
+        """As people write them, IPv4 first."""
+        return (*(inet_ntop(AF_INET, ip) for ip in self.v4), *(inet_ntop(AF_INET6, ip) for ip in self.v6))
 
 
 class Found(NamedTuple):
@@ -128,18 +132,18 @@ class Table:
                     return Found(found, _STAR + base)
         return Missing.UNKNOWN
 
-    def names(self) -> Iterator[str]:
-        """Every name that is known without a search domain, with its final dot."""
+    def names(self) -> Iterator[tuple[str, Addresses]]:
+        """Every name that is known without a search domain, with its final dot, and its addresses."""
         for name, addresses in self._hosts.items():
-            yield _text(name)
+            yield _text(name), addresses
             if addresses.shortens:
                 stem = _text(name[: -len(self._suffix)])
-                yield stem
-                yield f"{stem}svc."
+                yield stem, addresses
+                yield f"{stem}svc.", addresses
                 if self._own_suffix and name.endswith(self._own_suffix):
-                    yield _text(name[: -len(self._own_suffix)])
-        for name in self._wild:
-            yield f"*.{_text(name)}"
+                    yield _text(name[: -len(self._own_suffix)]), addresses
+        for name, addresses in self._wild.items():
+            yield f"*.{_text(name)}", addresses
 
 
 def build_table(entries: Iterable[NameInfo], place: Place) -> Table:

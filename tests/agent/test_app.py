@@ -53,8 +53,7 @@ async def test_readiness_follows_envoy(tmp_path: Path) -> None:
     """503 with the reason until configuration came; then 200, also through Envoy, and also without control plane."""
     async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address) as agent:
         stream = await istiod.accept()
-        refused = await agent.until("/healthz/ready", 503)
-        assert refused.body.startswith(b"envoy config: ")
+        await agent.until("/healthz/ready", 503, starts=b"envoy config: ")
         await configure_envoy(stream)
         await agent.until("/healthz/ready", 200)
         await agent.until("/healthz/ready", 200, port="ENVOY_STATUS_PORT")
@@ -91,8 +90,7 @@ async def test_readiness_fails_while_draining(tmp_path: Path) -> None:
     async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, config=config) as agent:
         envoy = await _ready(agent, istiod)
         agent.signal(signal.SIGTERM)
-        refused = await agent.until("/healthz/ready", 503)
-        assert refused.body == b"shutdown: server is terminated\n"
+        await agent.until("/healthz/ready", 503, starts=b"shutdown: server is terminated\n")
         assert _alive(envoy)
         agent.signal(signal.SIGTERM)  # the second one does not wait
         assert (await agent.wait()).code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import dns.message
@@ -85,13 +86,16 @@ async def test_the_whole_agent_answers_by_what_the_control_plane_says(tmp_path: 
     async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address, env=env) as agent:
         stream = await istiod.accept()
         await configure_envoy(stream)
-        refused = await agent.until("/healthz/ready", 503)
-        assert refused.body.startswith(b"dns: istio DNS capture is turned ON")
+        await agent.until("/healthz/ready", 503, starts=b"dns: istio DNS capture is turned ON")
         answer = dns.message.from_wire(await ask_udp(("127.0.0.1", port), question("web.example.").to_wire()))
         assert answer.rcode() == dns.rcode.SERVFAIL
+        shown = await agent.ask("/debug/ndsz")
+        assert (shown.status, shown.body) == (404, b"{}")
         table = write_name_table({"web.example": {"ips": ["10.0.0.1"], "registry": "External"}})
         await stream.write(delta_response(NAME_TABLE, table, nonce="nds-1"))
         await agent.until("/healthz/ready", 200)
+        shown = await agent.ask("/debug/ndsz")
+        assert json.loads(shown.body) == {"table": {"web.example.": {"ips": ["10.0.0.1"]}}}
         answer = dns.message.from_wire(await ask_udp(("127.0.0.1", port), question("web.example.").to_wire()))
         assert answer.answer[0][0].to_text() == "10.0.0.1"
 

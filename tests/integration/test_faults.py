@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.envoy]
 ROOT = Path(__file__).parents[2]
 
 
-async def seen(agent: LiveAgent, *names: str, within_s: float = 20) -> None:
+async def seen(agent: LiveAgent, *names: str, within_s: float = 40) -> None:
     """Return once each message of these faults was in the log or in the readiness answer."""
     answers = ""
 
@@ -266,7 +266,7 @@ async def test_envoy_crash_loop(tmp_path: Path) -> None:
         for number in (1, 2, 3):
             await eventually(lambda n=number: agent.text.count("Envoy started") == n)
             stream = await istiod.accept()
-            assert (await agent.until("/healthz/ready", 503)).body.startswith(b"envoy config: ")
+            await agent.until("/healthz/ready", 503, starts=b"envoy config: ")
             await configure_envoy(stream)
             await agent.until("/healthz/ready", 200)
             os.kill(int(agent.text.split("Envoy started")[-1].split("pid=")[1].split()[0]), signal.SIGSEGV)

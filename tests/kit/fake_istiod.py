@@ -30,7 +30,7 @@ class FakeStream:
         self._context = context
         self._end: asyncio.Future[tuple[grpc.StatusCode, str]] = asyncio.get_running_loop().create_future()
 
-    async def read(self, *, within_s: float = 5) -> DiscoveryRequest | DeltaDiscoveryRequest:
+    async def read(self, *, within_s: float = 30) -> DiscoveryRequest | DeltaDiscoveryRequest:
         """The next request, decoded by the generated classes.
 
         Raises:
@@ -130,7 +130,7 @@ class FakeIstiod:
 
     async def accept(self) -> FakeStream:
         """The next stream that a client opened."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):  # programs start slowly on a machine that is busy
             return await self._streams.get()
 
     def _handler(self, rpc: str) -> Callable[[object, _Context], object]:

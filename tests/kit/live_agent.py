@@ -58,24 +58,26 @@ class LiveAgent:
         """One request to a port of the agent or its Envoy."""
         return await fetch(TcpTarget("127.0.0.1", self.ports[port]), path, method=method, timeout_s=10)
 
-    async def until(self, path: str, status: int, *, port: str = "statusPort", timeout_s: float = 20) -> Response:
-        """Ask until the answer has this status."""
+    async def until(
+        self, path: str, status: int, *, starts: bytes = b"", port: str = "statusPort", timeout_s: float = 30
+    ) -> Response:
+        """Ask until the answer has this status, and its body starts so."""
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
                     try:
                         response = await self.ask(path, port=port)
-                        if response.status == status:
+                        if response.status == status and response.body.startswith(starts):
                             return response
                     except HttpClientError:
                         pass  # not there yet
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            raise AssertionError(f"{path} did not give {status}; the agent said:\n{self.text}") from None
+            raise AssertionError(f"{path} did not give {status} {starts!r}; the agent said:\n{self.text}") from None
 
     async def envoy_pid(self) -> int:
         """The process id of its Envoy."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             return int((await self.said(r"Envoy started.*?pid=(\d+)"))[1])
 
     async def said(self, pattern: str) -> re.Match[str]:
@@ -92,7 +94,7 @@ class LiveAgent:
         assert self.process.pid is not None
         os.kill(self.process.pid, number)
 
-    async def wait(self, *, timeout_s: float = 20) -> Exit:
+    async def wait(self, *, timeout_s: float = 30) -> Exit:
         """How the agent ended."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -152,8 +154,13 @@ async def live_agent(
 
 
 async def configure_envoy(stream: FakeStream) -> None:
-    """Answer an Envoy's first questions over delta ADS with nothing at all: that too is a configuration."""
-    for number, type_url in enumerate((type_urls.CLUSTER, type_urls.LISTENER)):
-        while (await stream.read()).type_url != type_url:
-            pass  # acknowledgements
-        await stream.write(delta_response(type_url, nonce=str(number)))
+    """Answer an Envoy's first questions over delta ADS with nothing at all: that too is a configuration.
+
+    In whichever order they come: an Envoy that was connected before may ask for listeners first.
+    """
+    unanswered = {type_urls.CLUSTER, type_urls.LISTENER}
+    while unanswered:
+        asked = (await stream.read()).type_url
+        if asked in unanswered:  # otherwise an acknowledgement
+            unanswered.remove(asked)
+            await stream.write(delta_response(asked, nonce=asked))

@@ -30,7 +30,7 @@ def test_a_table_replaces_the_one_before() -> None:
     assert "not ready yet" in intercept.objection
     intercept.handle(write_name_table({"a": {"ips": ["1.1.1.1"]}, "b": {"ips": ["1.1.1.1"]}}))
     assert resolver.table is not None
-    assert sorted(resolver.table.names()) == ["a.", "b."]
+    assert [name for name, _ in resolver.table.names()] == ["a.", "b."]
     assert intercept.objection == ""
     intercept.handle(b"")
     assert list(resolver.table.names()) == []
@@ -44,4 +44,24 @@ def test_a_broken_table_changes_nothing() -> None:
     with pytest.raises(ValueError, match="truncated protobuf"):
         intercept.handle(whole[:-1])
     assert resolver.table is not None
-    assert list(resolver.table.names()) == ["a."]
+    assert [name for name, _ in resolver.table.names()] == ["a."]
+
+
+def test_the_table_is_shown() -> None:
+    """With every form of a name and both families; nothing before there is one."""
+    intercept, _ = made()
+    assert intercept.document() is None
+    whole = {
+        "db.ns2.svc.cluster.local": {
+            "ips": ["1.1.1.1", "::1"], "registry": "Kubernetes", "shortname": "db", "namespace": "ns2"
+        },
+        "*.wild": {"ips": ["2.2.2.2"]},
+    }  # fmt: skip
+    intercept.handle(write_name_table(whole))
+    both = {"ips": ("1.1.1.1", "::1")}
+    assert intercept.document() == {
+        "table": {
+            "*.wild.": {"ips": ("2.2.2.2",)},
+            "db.ns2.": both, "db.ns2.svc.": both, "db.ns2.svc.cluster.local.": both,
+        }
+    }  # fmt: skip

@@ -169,9 +169,11 @@ def test_any_name_is_looked_up(data: bytes) -> None:
 def test_all_names_are_listed() -> None:
     """As a person would write them, without those behind search domains."""
     table = build_table([kubernetes("web", "ns1"), kubernetes("db", "ns2"), external("*.wild")], PLACE)
-    assert sorted(table.names()) == [
+    assert sorted(name for name, _ in table.names()) == [
         "*.wild.", "db.ns2.", "db.ns2.svc.", "db.ns2.svc.cluster.local.",
         "web.", "web.ns1.", "web.ns1.svc.", "web.ns1.svc.cluster.local.",
     ]  # fmt: skip
-    for name in table.names():
-        assert isinstance(ask(table, name), Found)
+    for name, addresses in table.names():
+        found = ask(table, name)
+        assert isinstance(found, Found)
+        assert found.addresses == addresses
