@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from discovery.inject.annotations import check_annotations
+from discovery.inject.annotations import _CHECKS, check_annotations
+from discovery.inject.builtin import TEMPLATE_NAMES, builtin_template
 from discovery.inject.errors import PodError
 
 TRAFFIC = "traffic.sidecar.istio.io"
@@ -46,3 +50,13 @@ def test_all_mistakes_are_told_at_once() -> None:
     """One edit is enough."""
     with pytest.raises(PodError, match=r"proxyCPU.*excludeOutboundPorts"):
         check_annotations({"sidecar.istio.io/proxyCPU": "x", f"{TRAFFIC}/excludeOutboundPorts": "bad", "other": "x"})
+
+
+def test_the_reference_page_tells_each() -> None:
+    """What is checked, and what a template of ours asks a pod for."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "injection.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([a-z.]+\.istio\.io/[A-Za-z-]+)`", page))
+    asked = re.compile(r'(?:annotation \$meta|\$meta\.Annotations) "([a-z.]+\.istio\.io/[A-Za-z-]+)"')
+    asked_for = {name for template in TEMPLATE_NAMES for name in asked.findall(builtin_template(template))}
+    assert len(asked_for) > 15
+    assert told >= _CHECKS.keys() | asked_for

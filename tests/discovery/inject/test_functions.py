@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from discovery.inject.functions import FUNCTION_NAMES, functions
 from discovery.inject.gotemplate import NO_VALUE, UNSET, Record, StringMap
+from discovery.inject.gotemplate.sprig import SPRIG
 
 KNOWN = functions({"HOME": "/root", "EMPTY": ""}, lambda text: f"<{text}>")
 META = Record({"annotations": {"a": "1"}})
@@ -109,3 +111,10 @@ def test_reading_knows_the_same_names() -> None:
     assert set(FUNCTION_NAMES) == set(KNOWN)
     with pytest.raises(ValueError, match="only while"):
         FUNCTION_NAMES["env"]("HOME")
+
+
+def test_the_reference_page_names_each() -> None:
+    """All that Sprig does not have, or has with another meaning."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "injection.md").read_text(encoding="utf-8")
+    ours = {name for name, function in FUNCTION_NAMES.items() if SPRIG.get(name) is not function}
+    assert {name for name in ours if f"`{name}`" not in page} == set()

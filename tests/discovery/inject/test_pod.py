@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from discovery.inject.builtin import TEMPLATE_NAMES, builtin_values, config_from_values
 from discovery.inject.config import parse_config
 from discovery.inject.errors import PodError
-from discovery.inject.pod import Injection, inject
+from discovery.inject.pod import Injection, _template_data, inject
 from discovery.inject.proxy_config import effective_proxy_config
 from discovery.inject.workload import Workload
 from discovery.schema.mesh_config import MeshConfig
@@ -228,3 +230,11 @@ def test_annotations_for_every_pod() -> None:
     """Of the configuration."""
     config = msgspec.structs.replace(BY.config, injected_annotations={"policy": "x"})
     assert inject(pod(), by(config=config))["metadata"]["annotations"]["policy"] == "x"
+
+
+def test_the_reference_page_names_what_templates_see() -> None:
+    """Each variable, and none that is not there."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "injection.md").read_text(encoding="utf-8")
+    table = page.partition("| variable |")[2].partition("\n\n")[0]
+    data = _template_data({"metadata": {}, "spec": {}}, BY)
+    assert set(re.findall(r"`\.(\w+)`", table)) == set(data.members)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
 from discovery.ctl.cli import cli
-from discovery.inject.builtin import builtin_values
+from discovery.inject.builtin import builtin_values, config_from_values
+from discovery.inject.config import InjectorConfig, parse_config
+from discovery.inject.native_sidecar import NativeSidecars
+from discovery.schema.mesh_config import MeshConfig
+from discovery.schema.meta import Object
+from discovery.webhooks.admission import GroupVersionKind, Request
+from discovery.webhooks.injecting import InjectSettings, PodInjector
+from discovery.webhooks.injector_config import InjectorState
+from tests.kit.kube_api.patching import json_patch
 
 MANIFEST = """\
 apiVersion: v1
@@ -108,3 +119,120 @@ def test_a_bad_configuration_file(tmp_path: Path) -> None:
     result = run("--injectConfigFile", str(path))
     assert result.exit_code == 1
     assert str(path) in result.stderr
+
+
+class Around:
+    """A mesh without nodes and objects."""
+
+    mesh = MeshConfig()
+
+    def proxy_configs(self) -> Iterable[Object]:
+        return ()
+
+    def kubelets(self) -> Mapping[str, str]:
+        return {}
+
+    def namespace_annotations(self, namespace: str) -> Mapping[str, str]:
+        return {"name": namespace}
+
+
+def by_webhook(template: dict[str, Any], config: InjectorConfig, *, native: bool) -> dict[str, Any]:
+    """A template of the Deployment `web`, made a pod by Kubernetes' controllers and injected by the webhook."""
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d9c", "uid": "1", "controller": True}
+    given = copy.deepcopy(template)
+    given["metadata"] |= {"generateName": "web-5d9c-", "ownerReferences": [owner]}
+    given["metadata"]["labels"] = {**given["metadata"].get("labels", {}), "pod-template-hash": "5d9c"}
+    kinds = NativeSidecars.TRUE if native else NativeSidecars.FALSE
+    state = InjectorState(config, builtin_values())
+    injector = PodInjector(lambda: state, Around(), InjectSettings(native=kinds))
+    asked = Request(uid="u", kind=GroupVersionKind("", "v1", "Pod"), namespace="shop", operation="CREATE", object=given)
+    answer = injector.review(asked, "/inject").answer
+    assert answer.allowed, answer.message
+    pod = json_patch(copy.deepcopy(given), copy.deepcopy(list(map(dict, answer.patch))))
+    for name in ("generateName", "ownerReferences"):
+        del pod["metadata"][name]
+    del pod["metadata"]["labels"]["pod-template-hash"]
+    return {key: pod[key] for key in ("metadata", "spec")}
+
+
+_APP: Final[dict[str, Any]] = {"name": "web", "image": "web:1", "ports": [{"containerPort": 8080}]}
+_PROBES: Final = {
+    "readinessProbe": {"httpGet": {"port": 8080, "scheme": "HTTPS"}, "timeoutSeconds": 3},
+    "livenessProbe": {"tcpSocket": {"port": 8080}},
+    "startupProbe": {"grpc": {"port": 9000}},
+    "lifecycle": {"preStop": {"httpGet": {"port": 8080, "path": "/bye"}}},
+}
+_TEMPLATES: Final = """\
+policy: enabled
+defaultTemplates: [sidecar, audit]
+templates:
+  sidecar: "spec: {containers: [{name: istio-proxy, image: {{ .ProxyImage }}}]}"
+  audit: "metadata: {annotations: {kind: {{ .TypeMeta.Kind }}, name: {{ .DeploymentMeta.Name }}}}"
+"""
+
+
+def pod_template(
+    *containers: dict[str, Any], labels: Mapping[str, str] | None = None, **annotations: str
+) -> dict[str, Any]:
+    """Underscores in names of annotations stand for slashes."""
+    named = {key.replace("__", "."): value for key, value in annotations.items()}
+    named = {key.replace("_", "/"): value for key, value in named.items()}
+    metadata: dict[str, Any] = {"labels": {"app": "web", **(labels or {})}} | ({"annotations": named} if named else {})
+    return {"metadata": metadata, "spec": {"containers": list(containers or (_APP,))}}
+
+
+@pytest.mark.parametrize("native", [False, True], ids=["container", "native"])
+@pytest.mark.parametrize(
+    ("template", "config"),
+    [
+        pytest.param(pod_template(), "", id="plain"),
+        pytest.param(pod_template({**_APP, **_PROBES}), "", id="probes"),
+        pytest.param(
+            pod_template(_APP, {"name": "istio-proxy", "image": "auto", "env": [{"name": "A", "value": "1"}]}),
+            "",
+            id="own proxy",
+        ),
+        pytest.param(
+            pod_template(
+                sidecar__istio__io_interceptionMode="TPROXY",
+                sidecar__istio__io_proxyCPU="100m",
+                proxy__istio__io_config="{holdApplicationUntilProxyStarts: true, concurrency: 3}",
+                traffic__sidecar__istio__io_excludeOutboundPorts="5432",
+            ),
+            "",
+            id="annotations",
+        ),
+        pytest.param(
+            pod_template(prometheus__io_scrape="true", prometheus__io_port="8080", prometheus__io_path="/m"),
+            "",
+            id="prometheus",
+        ),
+        pytest.param(pod_template(labels={"topology.istio.io/network": "n2"}), "", id="network"),
+        pytest.param(pod_template(), _TEMPLATES, id="templates"),
+        pytest.param(
+            pod_template(sidecar__istio__io_nativeSidecar="true", inject__istio__io_templates="grpc-agent"),
+            "",
+            id="another template",
+        ),
+    ],
+)
+def test_the_webhook_makes_the_same(template: dict[str, Any], config: str, *, native: bool, tmp_path: Path) -> None:
+    """Whoever injects by hand gets what the cluster would have made of the pods, field by field."""
+    document = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"template": template},
+    }
+    options = ["--nativeSidecars"] if native else []
+    if config:
+        path = tmp_path / "config"
+        path.write_text(config)
+        options += ["--injectConfigFile", str(path)]
+    result = run(*options, text=yaml.safe_dump(document, sort_keys=False))
+    assert result.exit_code == 0, result.output
+    (done, *_) = yaml.safe_load_all(result.stdout)
+    known = parse_config(config) if config else config_from_values(builtin_values())
+    wanted = by_webhook(template, known, native=native)
+    assert "istio-proxy" in str(wanted["spec"])
+    assert done["spec"]["template"] == wanted
