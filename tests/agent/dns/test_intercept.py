@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agent.dns.intercept import NameTableIntercept
@@ -51,7 +53,7 @@ def test_the_table_is_shown() -> None:
     """With every form of a name and both families; nothing before there is one."""
     intercept, _ = made()
     assert intercept.document() is None
-    whole = {
+    whole: dict[str, dict[str, Any]] = {
         "db.ns2.svc.cluster.local": {
             "ips": ["1.1.1.1", "::1"], "registry": "Kubernetes", "shortname": "db", "namespace": "ns2"
         },
