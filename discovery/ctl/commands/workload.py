@@ -1,7 +1,8 @@
-"""``pilotctl x workload``: bring a virtual machine into the mesh. Offline: what it needs is in files."""
+"""``pilotctl x workload``: bring a virtual machine into the mesh, by what a cluster says or what is in files."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from certs.errors import CertsError
 from certs.files import FileMode, write_atomically
 from discovery.auth.dev_issuer import DevIssuer, DevIssuerError
 from discovery.ctl.errors import CtlError
+from discovery.ctl.vm.cluster import opened_cluster
 from discovery.ctl.vm.files import TOKEN_FILE, build_files
 from discovery.ctl.vm.group import build_group, parse_pairs, parse_ports
 from discovery.ctl.vm.read import find_group, group_of, read_mesh, read_roots, read_text
@@ -25,6 +27,7 @@ __all__ = ["workload"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_KUBECONFIG: Final = str(Path("~/.kube/config").expanduser())
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_DIRECTORY: Final = click.Path(file_okay=False, path_type=Path)
 _DIRECTORY: Final = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -68,11 +71,15 @@ def create(name: str, namespace: str, labels: str, annotations: str, ports: str,
 _OPTIONS: Final = (
     click.option("-f", "--file", type=_FILE, help="File with the WorkloadGroup."),
     click.option("--config-dir", type=_DIRECTORY, help="Directory of configuration that has it, with --name."),
-    click.option("--name", default="", help="Name of the WorkloadGroup in --config-dir."),
+    click.option("--name", default="", help="Name of the WorkloadGroup in --config-dir or in the cluster."),
     click.option("-n", "--namespace", default="default", show_default=True, help="Its namespace, unless it says so."),
     click.option("-o", "--output", required=True, type=_NEW_DIRECTORY, help="Directory for the files."),
     click.option("--meshConfigFile", "mesh_config", type=_FILE, help="Mesh configuration of the control plane."),
-    click.option("--root-cert", required=True, type=_FILE, help="Roots of the mesh, PEM: root-cert.pem of --caDir."),
+    click.option("--root-cert", type=_FILE, help="Roots of the mesh, PEM: root-cert.pem of --caDir. With it no cluster "
+                 "is asked; without it, one is, for all that no option gives."),
+    click.option("--kubeconfig", default=_KUBECONFIG, envvar="KUBECONFIG", help="How to reach the cluster.  "
+                 "[default: $KUBECONFIG, ~/.kube/config]"),
+    click.option("--context", default="", help="Context of the kubeconfig."),
     click.option("--token-file", type=_FILE, help="Token of the service account, for the audience istio-ca."),
     click.option("--dev-token-dir", type=_DIRECTORY, help="Or issue one: pilot-discovery's --devTokenDir."),
     click.option("--tokenDuration", "duration_s", default=3600, show_default=True, type=click.IntRange(min=1),
@@ -99,21 +106,50 @@ def _with_options(command: F) -> F:
 @_with_options
 def configure(**given: Any) -> None:
     """Write what a virtual machine's agent needs: cluster.env, mesh.yaml, root-cert.pem, istio-token, hosts."""
-    chosen = _group(given["file"], given["config_dir"], namespace=given["namespace"], name=given["name"])
-    taken = ("cluster_id", "istio_namespace", "revision", "ingress_ip", "internal_ip", "external_ip")
-    request = VmRequest(
-        group=chosen,
+    request = asyncio.run(_ask(given)) if given["root_cert"] is None else _offline(given)
+    output: Path = given["output"]
+    _write(output, build_files(request))
+    click.echo(f"{output}: files for workloads of {request.group.key}; keep {TOKEN_FILE} secret")
+
+
+def _request(given: dict[str, Any], **found: Any) -> VmRequest:
+    taken = ("istio_namespace", "revision", "ingress_ip", "internal_ip", "external_ip", "capture_dns", "auto_register")
+    return VmRequest(**{name: given[name] for name in taken}, **found)
+
+
+def _offline(given: dict[str, Any]) -> VmRequest:
+    request = _request(
+        given,
+        group=_group(given["file"], given["config_dir"], namespace=given["namespace"], name=given["name"]),
         mesh=read_mesh(given["mesh_config"]),
         root_cert=read_roots(given["root_cert"]),
-        capture_dns=given["capture_dns"],
-        auto_register=given["auto_register"],
-        **{name: given[name] for name in taken},
+        cluster_id=given["cluster_id"],
     )
     build_files(request)  # all that can be wrong is told before a token is made
-    token = _token(given, request)
-    output: Path = given["output"]
-    _write(output, build_files(msgspec.structs.replace(request, token=token)))
-    click.echo(f"{output}: files for workloads of {chosen.key}; keep {TOKEN_FILE} secret")
+    return msgspec.structs.replace(request, token=_token(given, request))
+
+
+async def _ask(given: dict[str, Any]) -> VmRequest:
+    """What no option gives is asked of the cluster."""
+    istio, revision, file, name = (given[key] for key in ("istio_namespace", "revision", "file", "name"))
+    if file is None and given["config_dir"] is None and not name:
+        raise CtlError("want the WorkloadGroup as --file, or its --name and --namespace in the cluster")
+    async with opened_cluster(given["kubeconfig"], given["context"]) as cluster:
+        if file is None and given["config_dir"] is None:
+            group = await cluster.group(given["namespace"], name)
+        else:
+            group = _group(file, given["config_dir"], namespace=given["namespace"], name=name)
+        mesh = await cluster.mesh(istio, revision) if given["mesh_config"] is None else read_mesh(given["mesh_config"])
+        cluster_id = given["cluster_id"] or await cluster.cluster_id(istio, revision)
+        roots = await cluster.roots(group.key.namespace)
+        request = _request(given, group=group, mesh=mesh, root_cert=roots, cluster_id=cluster_id)
+        build_files(request)  # all that can be wrong is told before a token is made
+        if given["token_file"] is not None or given["dev_token_dir"] is not None:
+            token = _token(given, request)
+        else:
+            account = request.service_account
+            token = await cluster.token(request.namespace, account, duration_s=given["duration_s"])
+        return msgspec.structs.replace(request, token=token)
 
 
 def _group(file: Path | None, directory: Path | None, *, namespace: str, name: str) -> Object:

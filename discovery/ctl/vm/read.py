@@ -19,7 +19,7 @@ from discovery.schema.kinds import KINDS
 from discovery.schema.meta import Kind, Object, Origin
 from discovery.schema.yaml_text import YamlError, parse_yaml, split_documents
 
-__all__ = ["find_group", "group_of", "groups_of", "read_mesh", "read_roots", "read_text"]
+__all__ = ["find_group", "group_from", "group_of", "groups_of", "mesh_of", "read_mesh", "read_roots", "read_text"]
 
 _GROUP: Final = str(Kind.WORKLOAD_GROUP)
 
@@ -57,6 +57,18 @@ def group_of(path: Path, *, namespace: str) -> Object:
     return groups[0]
 
 
+def group_from(document: Any, *, origin: Origin) -> Object:
+    """A WorkloadGroup as an API server gives it.
+
+    Raises:
+        CtlError: it cannot be used.
+    """
+    decoded = decode(document, origin=origin)
+    _tell(decoded.findings)
+    (found,) = decoded.objects
+    return found
+
+
 def find_group(directory: Path, *, namespace: str, name: str) -> Object:
     """The WorkloadGroup of that name in a directory of configuration.
 
@@ -79,10 +91,17 @@ def read_mesh(path: Path | None) -> dict[str, Any]:
     Raises:
         CtlError: the file cannot be read or is no mesh configuration.
     """
-    if path is None:
-        return {}
-    document = _parsed(read_text(path), str(path))
-    _, findings = decode_mesh_config(document, origin=Origin("file", str(path), 1))
+    return {} if path is None else mesh_of(read_text(path), where=str(path))
+
+
+def mesh_of(text: str, *, where: str) -> dict[str, Any]:
+    """The mesh configuration in a text, known to be valid.
+
+    Raises:
+        CtlError: it is none.
+    """
+    document = _parsed(text, where)
+    _, findings = decode_mesh_config(document, origin=Origin("file", where, 1))
     _tell(findings)
     return document if isinstance(document, dict) else {}
 
