@@ -12,7 +12,7 @@ import ssl
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ import msgspec
 from tests.kit.kube_api.handle import ApiAddress
 from tests.kit.live_agent import free_ports
 from tests.kube.credentials import CONTROLLER_MANAGER, Credentials, make_credentials
-from tests.kube.launcher import Launcher, wait_until
+from tests.kube.launcher import Launcher, Running, wait_until
 from tests.kube.programs import find_programs
 
 __all__ = ["KUBERNETES_IP", "SERVICE_RANGE", "ControlPlane", "Place", "running_control_plane"]
@@ -65,6 +65,8 @@ class ControlPlane(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         audit_log: one JSON object per answered call, as `audit.k8s.io/v1` has it.
         logs: folder with a `NAME.log` of each program.
+        kill_server: ends the API server by SIGKILL; its store and the controllers stay.
+        start_server: starts it again, on the same port; it is ready when this returns.
     """
 
     address: ApiAddress
@@ -72,6 +74,8 @@ class ControlPlane(msgspec.Struct, frozen=True, kw_only=True):
     programs: Mapping[str, Path]
     audit_log: Path
     logs: Path
+    kill_server: Callable[[], None]
+    start_server: Callable[[], None]
 
     def calls(self) -> list[dict[str, Any]]:
         """Every answered call so far, by its audit event."""
@@ -124,11 +128,19 @@ def running_control_plane(
         )
         launch = Launcher(directory, place.prefix, stack)
         etcd = launch("etcd", str(programs["etcd"]), *_etcd_arguments(directory, ports))
-        server = launch(
-            "kube-apiserver", str(programs["kube-apiserver"]), *_server_arguments(directory, place, ports, port)
-        )
+        command = (str(programs["kube-apiserver"]), *_server_arguments(directory, place, ports, port))
         ask = _Asker(url, credentials)
-        wait_until(lambda: ask("/readyz") == "ok", etcd, server)
+        servers: list[Running] = []
+
+        def start_server() -> None:
+            servers.append(launch("kube-apiserver", *command))
+            wait_until(lambda: ask("/readyz") == "ok", etcd, servers[-1])
+
+        def kill_server() -> None:
+            servers[-1].process.kill()
+            servers[-1].process.wait()
+
+        start_server()
         manager = launch(
             "kube-controller-manager", str(programs["kube-controller-manager"]), *_manager_arguments(directory, ports)
         )
@@ -147,6 +159,8 @@ def running_control_plane(
             programs=programs,
             audit_log=directory / "audit.log",
             logs=directory,
+            kill_server=kill_server,
+            start_server=start_server,
         )
 
 
