@@ -164,8 +164,6 @@ class _Gate:
             telling.cancel()
         self._on_synced()
         self._readiness.release(_WAITING)
-        if self._readiness.ready:
-            log.info("ready")
         await asyncio.Event().wait()
 
     async def _tell(self) -> None:

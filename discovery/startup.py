@@ -64,7 +64,7 @@ class WarmUp(Part):
 
 
 class Announcement(Part):
-    """Last to start: everything is bound, so say where; and that it is ready, if nothing else stands against it."""
+    """Last to start: everything is bound, so say where; and that it is ready, once nobody objects any more."""
 
     name = "announcement"
 
@@ -78,6 +78,10 @@ class Announcement(Part):
             if port:
                 log.info("listening", what=service.name, port=port)
         self._readiness.release(STARTING)
-        if self._readiness.ready:
-            log.info("ready")
         return self
+
+    async def run(self) -> None:
+        """Say it; then wait for the end."""
+        await self._readiness.wait()
+        log.info("ready")
+        await super().run()

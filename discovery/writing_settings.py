@@ -30,7 +30,8 @@ WRITING_VARIABLES: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "INJECTION_WEBHOOK_CONFIG_NAME",
         "istio-sidecar-injector",
-        "MutatingWebhookConfiguration whose CA bundle is kept, beside those with the label istio.io/rev of ours.",
+        "MutatingWebhookConfiguration whose CA bundle is kept, beside those with the label istio.io/rev of ours; "
+        "empty: none are looked at.",
     ),
     ("VALIDATION_WEBHOOK_CONFIG_NAME", "istio-istio-system", "ValidatingWebhookConfiguration, likewise."),
     (

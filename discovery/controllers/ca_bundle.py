@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -50,7 +50,8 @@ class BundleSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         namespace: of the control plane: webhooks that lead elsewhere are not ours.
         revision: configurations with this label `istio.io/rev` are ours.
-        injection: name of one that is ours whatever its labels (INJECTION_WEBHOOK_CONFIG_NAME).
+        injection: name of one that is ours whatever its labels (INJECTION_WEBHOOK_CONFIG_NAME); empty: somebody else
+            looks after all mutating ones, and we have no right to read them.
         validation: likewise (VALIDATION_WEBHOOK_CONFIG_NAME).
         switch_policy: whether to switch the failure policy of validation.
     """
@@ -199,7 +200,7 @@ class BundlePatcher:
         queue = self._queue = WorkQueue("webhook configurations", clock=self._timing.clock, sleep=self._timing.sleep)
         try:
             async with asyncio.TaskGroup() as group:
-                for resource in (MUTATING, VALIDATING):
+                for resource in self._looked_after():
                     informer = self._informers[resource] = self._informer(resource, queue)
                     group.create_task(informer.run(), name=informer.name)
                 await queue.run(lambda key: self._reconcile(key, writer), fatal=(NotLeadingError,))
@@ -208,6 +209,12 @@ class BundlePatcher:
         finally:
             self._queue = None
             self._informers.clear()
+
+    def _looked_after(self) -> Iterator[Resource]:
+        if self._settings.injection:
+            yield MUTATING
+        if self._settings.validation:
+            yield VALIDATING
 
     def _informer(self, resource: Resource, queue: WorkQueue[_Key]) -> Informer[Configuration]:
         decoder = msgspec.json.Decoder(Configuration)

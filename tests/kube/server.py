@@ -49,6 +49,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         nodes: names of the nodes that get a token.
         port: of the API server; 0 for any that is free.
         names: further addresses of its certificate.
+        gates: feature gates of the API server, such as `WatchList=false`.
     """
 
     prefix: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[str, ...] = ()
     port: int = 0
     names: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
 
 
 class ControlPlane(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,6 +208,7 @@ def _server_arguments(directory: Path, place: Place, ports: _Ports, port: int) -
         "--enable-aggregator-routing=true",  # webhooks are called at their pods: nothing serves cluster IPs here
         f"--audit-policy-file={file('audit.yaml')}",
         f"--audit-log-path={file('audit.log')}",
+        *([f"--feature-gates={','.join(place.gates)}"] if place.gates else []),
         "--audit-log-mode=blocking",  # what a test asks about is in the log when the answer is
         "--shutdown-delay-duration=0s",
         "--v=1",

@@ -230,3 +230,20 @@ async def test_unsuitable_webhook_disturbs_no_other(kube_api: KubeApi) -> None:
         assert await bundles(kube_api, "Mutating", f"other-{name}") == [""]
     finally:
         await kube_api.delete(other, ours)
+
+
+@pytest.mark.kube_double
+async def test_kinds_that_are_not_ours_are_not_even_read(kube_api: KubeApi, tmp_path: Path) -> None:
+    """Without a name somebody else looks after them, and the chart grants no right to read them."""
+    await kube_api.apply(configuration("Mutating", "injector", webhook(INJECT)))
+    settings = msgspec.structs.replace(SETTINGS, validation="")
+    async with as_user(kube_api, tmp_path, "pilot") as client:
+        patcher = BundlePatcher(client, lambda: PEM, settings)
+        async with running(lambda: patcher.lead(lasting_fence())):
+
+            async def right() -> bool:
+                return await bundles(kube_api, "Mutating", "injector") == [PEM]
+
+            await eventually(right)
+    resources = {request.resource for request in kube_api.requests if request.user == "pilot"}
+    assert resources == {"mutatingwebhookconfigurations"}
