@@ -120,7 +120,10 @@ class _Discovery:
         store = Store(
             db,
             cluster=ClusterFacts(
-                domain=settings.domain, cluster_id=settings.cluster_id, has_pods=settings.reads_cluster
+                domain=settings.domain,
+                cluster_id=settings.cluster_id,
+                has_pods=settings.reads_cluster,
+                dual_stack=settings.dual_stack,
             ),
         )
         if settings.reads_cluster:

@@ -155,6 +155,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "Whether only a proxy with the verified identity of the workload gets one.",
     ),
     Variable("CLUSTER_ID", "Kubernetes", "Name of the local cluster."),
+    Variable("ISTIO_DUAL_STACK", "false", "A pod with addresses of both families is one endpoint with both, not two."),
     *(Variable(*row) for row in WRITING_VARIABLES),
     *(Variable(*row) for row in ADMISSION_VARIABLES),
 )
@@ -223,6 +224,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     writing: WritingSettings
     https: Address | None
     admission: AdmissionSettings
+    dual_stack: bool
 
     @property
     def reads_cluster(self) -> bool:
@@ -362,6 +364,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
         writing=read_writing_settings(read),
         https=read.address("httpsAddr"),
         admission=read_admission_settings(read, environ),
+        dual_stack=read.switch("ISTIO_DUAL_STACK"),
     )
     if not settings.reads_cluster and read.flag("httpsAddr") == _WEBHOOKS:
         settings = msgspec.structs.replace(settings, https=None)  # nobody is there to call them

@@ -14,4 +14,9 @@ __all__ = ["mesh_facts"]
 def mesh_facts(db: Database, _: None) -> MeshFacts:
     """The facts of the local cluster."""
     cluster = CLUSTER(db, None)
-    return MeshFacts(domain=cluster.domain, trust_domain=trust_domains(db, None)[0], cluster_id=cluster.cluster_id)
+    return MeshFacts(
+        domain=cluster.domain,
+        trust_domain=trust_domains(db, None)[0],
+        cluster_id=cluster.cluster_id,
+        dual_stack=cluster.dual_stack,
+    )

@@ -37,3 +37,4 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     node_name: str = ""
     hostname: str = ""
     subdomain: str = ""
+    additional_addresses: tuple[str, ...] = ()  # of the same workload, tried when the first does not answer

@@ -102,10 +102,11 @@ def endpoints_from_slice(
             if alike not in unknown:
                 unknown[alike] = _unknown_workload(written, obj, facts, lookup)
             workload = unknown[alike]
+        addresses = _addresses(pod, facts) or tuple((address,) for address in written.addresses)
         for port in spec.ports:
             if port.port is not None:
                 name = port.name or ""
-                found.extend(_endpoint(a, port.port, name, health, workload, facts) for a in written.addresses)
+                found.extend(_endpoint(a, port.port, name, health, workload, facts) for a in addresses)
     return SliceEndpoints(tuple(found), tuple(pending))
 
 
@@ -118,7 +119,17 @@ def endpoint_from_pod(
     if not is_ready(spec) or not spec.status.pod_ip or not number:
         return None
     workload = _workload_of(pod, facts, lookup)
-    return _endpoint(spec.status.pod_ip, number, port.name, Health.HEALTHY, workload, facts)
+    (addresses,) = _addresses(pod, facts) or ((spec.status.pod_ip,),)
+    return _endpoint(addresses, number, port.name, Health.HEALTHY, workload, facts)
+
+
+def _addresses(pod: Object | None, facts: MeshFacts) -> tuple[tuple[str, ...], ...]:
+    """The one endpoint that a Pod of two families is, where that is wanted. Slices of both families then agree."""
+    if pod is None or not facts.dual_stack:
+        return ()
+    spec: kubernetes.Pod = pod.spec
+    ips = tuple(entry.ip for entry in spec.status.pod_ips)
+    return (ips,) if len(ips) > 1 else ()
 
 
 def is_ready(pod: kubernetes.Pod) -> bool:
@@ -151,10 +162,11 @@ def _health(conditions: kubernetes.EndpointConditions, *, drains: bool) -> Healt
 
 
 def _endpoint(
-    address: str, port: int, service_port: str, health: Health, workload: _Workload, facts: MeshFacts
+    addresses: tuple[str, ...], port: int, service_port: str, health: Health, workload: _Workload, facts: MeshFacts
 ) -> Endpoint:
     return Endpoint(
-        address=address,
+        address=addresses[0],
+        additional_addresses=addresses[1:],
         port=port,
         service_port=service_port,
         labels=workload.labels,

@@ -14,6 +14,7 @@ class MeshFacts(NamedTuple):
     trust_domain: str = "cluster.local"
     cluster_id: str = "Kubernetes"
     network: str = ""  # of workloads that do not state their own
+    dual_stack: bool = False  # all addresses of a Pod are one endpoint; else each is one
 
 
 def spiffe_id(trust_domain: str, namespace: str, service_account: str) -> str:

@@ -49,6 +49,7 @@ class ClusterFacts(NamedTuple):
     has_pods: bool = (
         False  # Pods are read from an API server: one that an endpoint names and that is not there will come
     )
+    dual_stack: bool = False  # a Pod of two address families is one endpoint
 
 
 # The object itself, None when there is none.

@@ -98,7 +98,8 @@ def _service_names(db: Database, at: _NamesOf) -> tuple[tuple[str, bytes], ...]:
         infos = [(found.ref.host, _own_info(found, _for_families(addresses, at.resolver)))]
     elif found.resolution is Resolution.PASSTHROUGH and found.ports:
         members = tuple(_reachable(db, found, at.resolver))
-        infos = [(found.ref.host, _own_info(found, {endpoint.address for endpoint in members})), *_pods(found, members)]
+        ips = {ip for endpoint in members for ip in _ips(endpoint)}
+        infos = [(found.ref.host, _own_info(found, ips)), *_pods(found, members)]
     else:
         return ()  # it has no address yet, or is another name for something: upstream knows
     return tuple((host, info.entry(host)) for host, info in infos if info.ips)
@@ -128,6 +129,10 @@ def _reachable(db: Database, found: Service, resolver: Resolver) -> Iterator[End
             yield endpoint
 
 
+def _ips(endpoint: Endpoint) -> tuple[str, ...]:
+    return (endpoint.address, *endpoint.additional_addresses)
+
+
 def _pods(found: Service, members: Iterable[Endpoint]) -> Iterator[tuple[str, _Info]]:
     """Pods with a name of their own, as those of a StatefulSet.
 
@@ -136,7 +141,7 @@ def _pods(found: Service, members: Iterable[Endpoint]) -> Iterator[tuple[str, _I
     ips: dict[tuple[str, str], list[str]] = {}
     for endpoint in members:
         if endpoint.subdomain and endpoint.hostname:
-            ips.setdefault((endpoint.hostname, endpoint.subdomain), []).append(endpoint.address)
+            ips.setdefault((endpoint.hostname, endpoint.subdomain), []).extend(_ips(endpoint))
     domain = found.ref.host.partition(".")[2]
     for (hostname, subdomain), addresses in sorted(ips.items()):
         short = f"{hostname}.{subdomain}"

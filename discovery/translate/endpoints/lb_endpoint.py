@@ -56,7 +56,8 @@ class EndpointEncoder:
         self._is_path = not port
         metadata = _metadata_field(facts)
         self._tail = uint_field(2, health) + metadata + bytes_field(4, uint_field(1, max(weight, 1)))
-        self._after = uint_field(3, port) + self._tail
+        self._port = uint_field(3, port)
+        self._after = self._port + self._tail
         self._before: dict[int, bytes] = {}
 
     def field(self, address: str) -> bytes:
@@ -66,6 +67,15 @@ class EndpointEncoder:
         if before is None:
             before = self._before[len(name)] = self._until(len(name))
         return before + name + self._after
+
+    def field_of_all(self, address: str, additional: tuple[str, ...]) -> bytes:
+        """The same of an endpoint with several addresses, of which Envoy takes the first that answers (RFC 8305)."""
+
+        def at(ip: str) -> bytes:  # Address.socket_address
+            return bytes_field(1, bytes_field(1, bytes_field(2, ip.encode()) + self._port))
+
+        endpoint = at(address) + b"".join(bytes_field(4, at(ip)) for ip in additional)
+        return bytes_field(2, bytes_field(1, endpoint) + self._tail)
 
     def _until(self, size: int) -> bytes:
         """All that comes before an address of that size."""

@@ -82,6 +82,7 @@ class _Batch(NamedTuple):
 
     group: _Group
     field: Callable[[str], bytes]
+    field_of_all: Callable[[str, tuple[str, ...]], bytes]
 
 
 def _localities(db: Database, key: AssignmentKey) -> bytes:
@@ -120,8 +121,11 @@ def _groups(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> d
             facts = endpoint_facts(endpoint, mtls=speaks_mtls(endpoint))
             group = groups.setdefault(place, _Group())
             encoder = endpoint_encoder(facts, endpoint.port, endpoint.health, weight)
-            batch = batches[alike] = _Batch(group, encoder.field)
-        batch.group.lb_endpoints.append(batch.field(endpoint.address))
+            batch = batches[alike] = _Batch(group, encoder.field, encoder.field_of_all)
+        additional = endpoint.additional_addresses
+        batch.group.lb_endpoints.append(
+            batch.field_of_all(endpoint.address, additional) if additional else batch.field(endpoint.address)
+        )
         batch.group.weight += weight
     return groups
 

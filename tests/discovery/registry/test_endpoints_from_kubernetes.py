@@ -163,6 +163,32 @@ def test_pod_selected_by_a_service_entry() -> None:
     assert endpoint_from_pod(unready, port=port, target=None, facts=FACTS, lookup=lookup()) is None
 
 
+def test_a_pod_of_two_families_is_one_endpoint_where_that_is_wanted() -> None:
+    """Then the slices of both families tell the same; else each address is an endpoint of its own."""
+    document: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web-0", "namespace": "shop"},
+        "spec": {"containers": [{"name": "c"}]},
+        "status": {"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]},
+    }
+    both = decode(document).objects[0]
+    target = {"kind": "Pod", "name": "web-0", "namespace": "shop"}
+    slices = [slice_with(addresses=[address], targetRef=target) for address in ("10.0.0.1", "fd00::1")]
+
+    def read(facts: MeshFacts) -> list[tuple[str, tuple[str, ...]]]:
+        parts = [endpoints_from_slice(entry, facts=facts, lookup=lookup(both)).endpoints for entry in slices]
+        return [(endpoint.address, endpoint.additional_addresses) for endpoint in union(parts)]
+
+    assert read(FACTS) == [("10.0.0.1", ()), ("fd00::1", ())]
+    dual = FACTS._replace(dual_stack=True)
+    assert read(dual) == [("10.0.0.1", ("fd00::1",))]
+    port = Port(name="http", number=80, protocol=Protocol.HTTP)
+    selected = endpoint_from_pod(both, port=port, target=8080, facts=dual, lookup=lookup(both))
+    assert selected is not None
+    assert (selected.address, selected.additional_addresses) == ("10.0.0.1", ("fd00::1",))
+
+
 def test_workload_names() -> None:
     """A ReplicaSet's is its Deployment's, other owners are themselves, a lone pod is its own."""
     assert workload_name(pod()) == "web"

@@ -29,6 +29,17 @@ def test_bytes_decode_to_the_endpoint(address: str, port: int, weight: int, heal
     assert metadata["envoy.transport_socket_match"]["tlsMode"] == "istio"
 
 
+@given(more=st.lists(names, min_size=1, max_size=3))
+def test_further_addresses_follow_the_first(more: list[str]) -> None:
+    """All else is as it is with one address."""
+    encoder = endpoint_encoder(EndpointFacts(";;;;", mtls=True), 8080, Health.DRAINING, 3)
+    one, several = _decoded(encoder.field("10.0.0.1") + encoder.field_of_all("10.0.0.1", tuple(more)))
+    sockets = [entry.address.socket_address for entry in several.endpoint.additional_addresses]
+    assert [(socket.address, socket.port_value) for socket in sockets] == [(address, 8080) for address in more]
+    del several.endpoint.additional_addresses[:]
+    assert one == several
+
+
 def test_a_socket_file_is_a_pipe() -> None:
     """Port 0 means that the address is a path."""
     encoder = endpoint_encoder(EndpointFacts("", mtls=False), 0, Health.HEALTHY, 1)

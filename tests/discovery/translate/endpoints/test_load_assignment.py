@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from discovery.store.cells import CLUSTER as CLUSTER_FACTS
+from discovery.store.cells import ClusterFacts
 from discovery.translate.endpoints.load_assignment import empty_assignment, load_assignment
 from discovery.wire.envoy import ClusterLoadAssignment
 from discovery.wire.type_urls import CLUSTER, ENDPOINT
@@ -53,6 +55,53 @@ def test_one_endpoint_change_renders_one_assignment() -> None:
     ran = world.db.runs_by_query - before
     assert ran[load_assignment.name] == 1
     assert ran["outbound_cluster"] == ran["endpoint_index"] == ran["outbound_cluster_index"] == 0
+
+
+DUAL = """
+kind: Proxy
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIPs: [10.0.0.1, "fd00::a"], ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-0, namespace: shop}
+spec: {containers: [{name: c}]}
+status: {podIP: 10.1.0.1, podIPs: [{ip: 10.1.0.1}, {ip: "fd00::1"}]}
+"""
+
+
+def slice_of(family: str, address: str) -> str:
+    return f"""
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: web-{family.lower()}, namespace: shop, labels: {{kubernetes.io/service-name: web}}}}
+addressType: {family}
+ports: [{{name: http, port: 8080}}]
+endpoints: [{{addresses: ["{address}"], targetRef: {{kind: Pod, name: web-0, namespace: shop}}}}]
+"""
+
+
+@pytest.mark.parametrize("dual", [False, True])
+def test_a_pod_of_two_families(dual: bool) -> None:
+    """One endpoint with both addresses and the weight of one, where that is wanted; else two endpoints."""
+    world = World(DUAL + slice_of("IPv4", "10.1.0.1") + slice_of("IPv6", "fd00::1"))
+    world.db.commit([(CLUSTER_FACTS, None, ClusterFacts(dual_stack=dual))])
+    (message,) = (found for _, found in world.resources(ENDPOINT).items())
+    assert isinstance(message, ClusterLoadAssignment)
+    (locality,) = message.endpoints
+    written = [
+        [
+            entry.endpoint.address.socket_address.address,
+            *(more.address.socket_address.address for more in entry.endpoint.additional_addresses),
+        ]
+        for entry in locality.lb_endpoints
+    ]
+    assert written == ([["10.1.0.1", "fd00::1"]] if dual else [["10.1.0.1"], ["fd00::1"]])
+    assert locality.load_balancing_weight.value == len(written)
 
 
 def test_an_empty_assignment_has_only_its_name() -> None:
