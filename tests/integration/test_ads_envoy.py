@@ -11,11 +11,13 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
 )
 
+from discovery.translate.endpoints.lb_endpoint import EndpointFacts, endpoint_encoder
 from discovery.wire.envoy import (
     AnyMessage,
     Cluster,
     ClusterLoadAssignment,
     Listener,
+    LocalityLbEndpoints,
     Message,
     RouteConfiguration,
     VirtualHost,
@@ -176,6 +178,21 @@ async def test_changes_take_effect_and_nothing_is_rejected(tmp_path: Path, *, de
 async def _updated(envoy: AdsEnvoy, *, clusters: int) -> bool:
     stats = await envoy.stats("^cluster_manager\\.(cluster_modified|warming_clusters)$")
     return bool(stats.get("cluster_manager.cluster_modified")) and not stats["cluster_manager.warming_clusters"]
+
+
+async def test_an_endpoint_of_two_addresses_is_reached_at_the_one_that_answers(tmp_path: Path) -> None:
+    """The encoding of dual-stack pods: nobody listens at the first address, and still no request fails."""
+    async with live_ads(generators=valid()) as live:
+        mesh = Mesh(live)
+        mesh.fill()
+        encoder = endpoint_encoder(EndpointFacts(";;;;", mtls=False), mesh.back, 1, 1)
+        members = LocalityLbEndpoints.FromString(encoder.field_of_all("127.0.0.9", ("127.0.0.1",)))
+        both = ClusterLoadAssignment(cluster_name="up", endpoints=[members])
+        mesh.put("shop", ENDPOINT, {"up": both, "spare": assignment("spare", mesh.other)})
+        async with ads_envoy(tmp_path, live.port, delta=True) as envoy:
+            await answers(envoy, mesh.front, "a.com", "200 pong", within_s=20)
+            assert {await envoy.get(mesh.front, "a.com") for _ in range(20)} == {"200 pong"}
+            assert await envoy.rejected() == {}
 
 
 async def test_a_bad_host_is_rejected_alone(tmp_path: Path) -> None:
