@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -21,7 +22,9 @@ from discovery.runtime.http_client import TcpTarget
 from discovery.runtime.process import Process, ProcessSpec
 from discovery.wire.node import NodeType
 
-__all__ = ["StartError", "bootstrap_file", "build_envoy"]
+__all__ = ["StartError", "bootstrap_file", "build_envoy", "telemetry_attributes"]
+
+_OTEL_ATTRIBUTES: Final = "OTEL_RESOURCE_ATTRIBUTES"
 
 
 class StartError(RuntimeError):
@@ -34,6 +37,7 @@ def build_envoy(
     """The supervisor of an Envoy that has not been started yet. ``launch``: what the first one is started with."""
     config, env = settings.config, settings.env
     environ = {**process_environ(), **compliance_environment(env.compliance_policy)}
+    environ[_OTEL_ATTRIBUTES] = telemetry_attributes(environ.get(_OTEL_ATTRIBUTES, ""), service=launch.node.cluster)
     policy = DrainPolicy(
         inbound_only=settings.role is NodeType.SIDECAR,
         wait_s=config.seconds(config.termination_drain_duration, default=5.0),
@@ -63,6 +67,17 @@ def build_envoy(
         monotonic=monotonic,
         replacement=replacement,
     )
+
+
+def telemetry_attributes(said: str, *, service: str) -> str:
+    """``OTEL_RESOURCE_ATTRIBUTES`` by which Envoy's spans tell whose they are; a name that was given stays.
+
+    Spec: https://opentelemetry.io/docs/specs/otel/resource/sdk/#specifying-resource-information-via-an-environment-variable
+    """
+    pairs = [pair.strip() for pair in said.split(",") if pair.strip()]
+    if not any(pair.partition("=")[0].strip() == "service.name" for pair in pairs):
+        pairs.append(f"service.name={service}")
+    return ",".join(pairs)
 
 
 @contextmanager

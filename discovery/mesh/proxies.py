@@ -106,6 +106,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         route_labels=_only(labels, route_label_keys(db, scope)),
         rule_labels=_only(labels, rule_label_keys(db, proxy.namespace)),
         telemetry_labels=telemetry_labels,
+        tracing=proxy.tracing,
     )
     inbound = InboundView(
         scope=scope,
@@ -115,6 +116,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         policy_labels=_only(labels, policy_label_keys(db, proxy.namespace)),
         interception=proxy.interception,
         telemetry_labels=telemetry_labels,
+        tracing=proxy.tracing,
         address=proxy.ips[0] if proxy.ips and ingress_listeners(db, scope) else "",
         ipv4=ipv4,
         ipv6=ipv6,

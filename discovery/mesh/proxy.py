@@ -41,6 +41,7 @@ class ProxyKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     idle_timeout: str = ""
     unprivileged: bool = False
     bound: bool = False  # its Envoy binds connections to an address or an interface, save where told otherwise
+    tracing: str = ""  # ProxyConfig's, as JSON, if its bootstrap has a tracer
     http_proxy_port: int = 0  # where its application expects an HTTP proxy; 0: where the mesh says
     static_ports: frozenset[int] = frozenset()  # bound by the proxy's own bootstrap on the wildcard address
     client_certificates: tuple[str, str, str] = ("", "", "")  # TLS_CLIENT_* chain, key, root
@@ -81,6 +82,7 @@ class OutboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     route_labels: Labels = ()  # the proxy's labels, only those that VirtualServices of the scope select by
     rule_labels: Labels = ()  # likewise, those that DestinationRules of its namespace select by
     telemetry_labels: Labels = ()  # likewise, those that Telemetry of its namespace selects by
+    tracing: str = ""
 
 
 class InboundTarget(NamedTuple):
@@ -101,6 +103,7 @@ class InboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     policy_labels: Labels  # the workload's labels, for workload-selecting policies
     interception: InterceptionMode
     telemetry_labels: Labels = ()  # likewise, for Telemetry
+    tracing: str = ""
     address: str = ""  # the workload's own, only where a Sidecar spells out ingress listeners (they bind it)
     ipv4: bool = True
     ipv6: bool = False

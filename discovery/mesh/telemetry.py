@@ -10,21 +10,25 @@ Spec: https://istio.io/latest/docs/reference/config/telemetry/#AccessLogging
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from discovery.engine import Database, query
 from discovery.mesh.peer_authentication import root_namespace
 from discovery.mesh.proxy import Labels
 from discovery.schema.extension_providers import ExtensionProvider
 from discovery.schema.meta import Kind, Object, ObjectKey, age_order
-from discovery.schema.telemetry import AccessLogging, Telemetry, WorkloadMode
+from discovery.schema.telemetry import AccessLogging, Telemetry, Tracing, WorkloadMode
 from discovery.store.cells import MESH, NAMES, OBJECT, InNamespace
 
 __all__ = [
     "AccessLogChoice",
+    "Aspect",
     "LoggedWorkload",
     "access_logging",
     "extension_provider",
+    "is_meant",
+    "levels_of",
     "telemetry_label_keys",
 ]
 
@@ -44,36 +48,52 @@ class AccessLogChoice(NamedTuple):
     expression: str = ""  # CEL over a request or connection; what it rejects is not logged
 
 
+class Aspect(StrEnum):
+    """What Telemetry speaks of, by its field."""
+
+    LOGGING = "access_logging"
+    TRACING = "tracing"
+
+
 class _Telemetry(NamedTuple):
-    """What access logs need of an object; a change of its metrics or tracing stops here."""
+    """What an object says of one aspect; a change of another one stops here."""
 
     selector: Labels
-    logging: tuple[AccessLogging, ...]
+    said: tuple[Any, ...]
+
+
+class _Spoken(NamedTuple):
+    """An aspect in a namespace."""
+
+    namespace: str
+    aspect: Aspect
 
 
 @query
-def _telemetries(db: Database, namespace: str) -> tuple[_Telemetry, ...]:
-    """The objects of a namespace that speak of access logs of workloads, oldest first."""
-    names = NAMES(db, InNamespace(Kind.TELEMETRY, namespace))
-    objects = [OBJECT(db, ObjectKey(Kind.TELEMETRY, namespace, name)) for name in names]
+def _telemetries(db: Database, spoken: _Spoken) -> tuple[_Telemetry, ...]:
+    """The objects of a namespace that speak of this aspect of workloads, oldest first."""
+    names = NAMES(db, InNamespace(Kind.TELEMETRY, spoken.namespace))
+    objects = [OBJECT(db, ObjectKey(Kind.TELEMETRY, spoken.namespace, name)) for name in names]
     ordered = sorted((obj for obj in objects if obj is not None), key=age_order)
-    return tuple(_telemetry(obj) for obj in ordered if _is_about_workloads(obj.spec) and obj.spec.access_logging)
+    found = (_telemetry(obj, spoken.aspect) for obj in ordered if _is_about_workloads(obj.spec))
+    return tuple(telemetry for telemetry in found if telemetry.said)
 
 
 def _is_about_workloads(spec: Telemetry) -> bool:
     return spec.target_ref is None and not spec.target_refs
 
 
-def _telemetry(obj: Object) -> _Telemetry:
+def _telemetry(obj: Object, aspect: Aspect) -> _Telemetry:
     spec: Telemetry = obj.spec
     selector = () if spec.selector is None else tuple(sorted(spec.selector.wanted.items()))
-    return _Telemetry(selector, spec.access_logging)
+    return _Telemetry(selector, getattr(spec, aspect))
 
 
 @query
 def telemetry_label_keys(db: Database, namespace: str) -> frozenset[str]:
     """Label keys that Telemetry of a namespace selects workloads by; other labels cannot matter."""
-    return frozenset(key for telemetry in _telemetries(db, namespace) for key, _ in telemetry.selector)
+    found = (telemetry for aspect in Aspect for telemetry in _telemetries(db, _Spoken(namespace, aspect)))
+    return frozenset(key for telemetry in found for key, _ in telemetry.selector)
 
 
 @query
@@ -91,28 +111,29 @@ def extension_provider(db: Database, name: str) -> ExtensionProvider | None:
 def access_logging(db: Database, workload: LoggedWorkload) -> tuple[AccessLogChoice, ...] | None:
     """The logs of a workload by their providers' names; None: nobody decides, and the mesh's own log is written."""
     defaults = _default_providers(db, None)
-    levels = _levels(db, workload)
+    levels = levels_of(db, workload, Aspect.LOGGING)
     if not levels:
         return tuple(AccessLogChoice(name) for name in sorted(set(defaults))) or None
-    return _combined([[said for said in level if _is_meant(said, workload.mode)] for level in levels], defaults)
+    return _combined([[said for said in level if is_meant(said, workload.mode)] for level in levels], defaults)
 
 
-def _levels(db: Database, workload: LoggedWorkload) -> list[tuple[AccessLogging, ...]]:
-    """What each level says, the mesh first."""
-    own = _telemetries(db, workload.namespace)
+def levels_of(db: Database, workload: LoggedWorkload, aspect: Aspect) -> list[tuple[Any, ...]]:
+    """What each level says of an aspect, the mesh first."""
+    own = _telemetries(db, _Spoken(workload.namespace, aspect))
     root = root_namespace(db, None)
-    levels = [_first(_telemetries(db, root))] if workload.namespace != root else []
+    levels = [_first(_telemetries(db, _Spoken(root, aspect)))] if workload.namespace != root else []
     levels.append(_first(own))
     labels = set(workload.labels)
     levels.append(next((t for t in own if t.selector and labels.issuperset(t.selector)), None))
-    return [telemetry.logging for telemetry in levels if telemetry is not None]
+    return [telemetry.said for telemetry in levels if telemetry is not None]
 
 
 def _first(telemetries: Iterable[_Telemetry]) -> _Telemetry | None:
     return next((telemetry for telemetry in telemetries if not telemetry.selector), None)
 
 
-def _is_meant(said: AccessLogging, mode: WorkloadMode) -> bool:
+def is_meant(said: AccessLogging | Tracing, mode: WorkloadMode) -> bool:
+    """Whether a statement is about traffic of this direction."""
     return said.match is None or said.match.mode in (WorkloadMode.CLIENT_AND_SERVER, mode)
 
 

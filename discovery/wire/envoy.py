@@ -18,6 +18,8 @@ from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, VirtualHost
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.config.trace.v3.opentelemetry_pb2 import OpenTelemetryConfig
+from envoy.config.trace.v3.zipkin_pb2 import ZipkinConfig
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
 from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter as CelFilter
 from envoy.extensions.clusters.dns.v3.dns_cluster_pb2 import DnsCluster
@@ -45,6 +47,9 @@ from envoy.extensions.request_id.uuid.v3.uuid_pb2 import UuidRequestIdConfig
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
     PreviousPrioritiesConfig,
+)
+from envoy.extensions.tracers.opentelemetry.resource_detectors.v3.environment_resource_detector_pb2 import (
+    EnvironmentResourceDetectorConfig as EnvironmentResource,
 )
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
@@ -78,6 +83,7 @@ __all__ = [
     "DownstreamTlsContext",
     "DynamicForwardCluster",
     "DynamicForwardProxy",
+    "EnvironmentResource",
     "FileAccessLog",
     "Filter",
     "FilterChain",
@@ -95,6 +101,7 @@ __all__ = [
     "Metadata",
     "MongoProxy",
     "Node",
+    "OpenTelemetryConfig",
     "OriginalDst",
     "OriginalSrc",
     "PreviousHostsPredicate",
@@ -117,6 +124,7 @@ __all__ = [
     "UuidRequestIdConfig",
     "Value",
     "VirtualHost",
+    "ZipkinConfig",
     "pack",
     "serialize",
 ]

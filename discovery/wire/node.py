@@ -88,6 +88,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     auto_register_group: str = ""  # WorkloadGroup that it wants a WorkloadEntry of
     workload_entry: str = ""  # or the WorkloadEntry that it is
     probed: bool = False  # its agent probes the application, and will say what it finds
+    tracing: str = ""  # ProxyConfig's, as JSON, if it names a tracer: then its bootstrap has that
     dns_capture: bool = False
     dns_auto_allocate: bool = False
     http10: bool = False
@@ -105,6 +106,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     tls_client_root_cert: str = ""
 
 
+_BOOTSTRAP_TRACERS = ("zipkin", "lightstep", "datadog")
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
@@ -146,6 +148,14 @@ def _probed(raw: Mapping[str, Any]) -> bool:
     return isinstance(config, Mapping) and isinstance(config.get("readinessProbe"), Mapping)
 
 
+def _tracing(raw: Mapping[str, Any]) -> str:
+    config = raw.get("PROXY_CONFIG")
+    said = config.get("tracing") if isinstance(config, Mapping) else None
+    if not isinstance(said, Mapping) or not any(said.get(tracer) for tracer in _BOOTSTRAP_TRACERS):
+        return ""
+    return msgspec.json.encode(said, order="sorted").decode()
+
+
 def parse_metadata(raw: Mapping[str, Any]) -> Metadata:
     """Read metadata as the JSON object it is on the wire (``google.protobuf.Struct``).
 
@@ -171,6 +181,7 @@ def parse_metadata(raw: Mapping[str, Any]) -> Metadata:
         auto_register_group=_text(raw, "AUTO_REGISTER_GROUP"),
         workload_entry=_text(raw, "WORKLOAD_ENTRY"),
         probed=_probed(raw),
+        tracing=_tracing(raw),
         dns_capture=_flag(raw, "DNS_CAPTURE"),
         dns_auto_allocate=_flag(raw, "DNS_AUTO_ALLOCATE"),
         http10=_flag(raw, "HTTP10"),

@@ -90,6 +90,7 @@ def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool, auto_allocate: bool 
         idle_timeout=metadata.idle_timeout,
         unprivileged=metadata.unprivileged_pod,
         bound=metadata.bound,
+        tracing=metadata.tracing,
         http_proxy_port=_port(metadata.http_proxy_port),
         static_ports=frozenset({metadata.envoy_status_port, metadata.envoy_prometheus_port} - {0}),
         client_certificates=(

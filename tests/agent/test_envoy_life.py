@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from agent.envoy.hot_restart import HotRestart
-from agent.envoy_life import StartError, bootstrap_file, build_envoy
+from agent.envoy_life import StartError, bootstrap_file, build_envoy, telemetry_attributes
 from agent.launch import Host, plan_launch
 from tests.kit.agent import launch, settings
 
@@ -54,3 +54,16 @@ def test_a_successor_tells_its_epoch(tmp_path: Path) -> None:
         headers = [{"key": "x-envoy-epoch", "value": "1"}] if epoch else None
         assert service.get("initial_metadata") == headers
         assert planned.argv[planned.argv.index("--restart-epoch") + 1] == str(epoch)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("", "service.name=web.shop"),
+        ("a=b", "a=b,service.name=web.shop"),
+        ("service.name=own, a=b", "service.name=own,a=b"),
+    ],
+)
+def test_spans_tell_whose_they_are(said: str, expected: str) -> None:
+    """By the name of the proxy's cluster, unless the environment has another."""
+    assert telemetry_attributes(said, service="web.shop") == expected

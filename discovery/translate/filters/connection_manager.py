@@ -11,6 +11,7 @@ from discovery.schema.mesh_config import NormalizationType
 from discovery.translate.filters.access_log import FileLog, access_log
 from discovery.translate.filters.http import Side, http_filters
 from discovery.translate.filters.network import FilterKind
+from discovery.translate.filters.tracing import Tracing, render_tracing
 from discovery.wire.envoy import HttpConnectionManager, UuidRequestIdConfig, pack, serialize
 
 __all__ = ["ManagerOptions", "connection_manager", "rds"]
@@ -31,6 +32,7 @@ class ManagerOptions(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True)
     dynamic_dns: str = ""  # family in which hosts that nobody declared are resolved
     normalization: NormalizationType = NormalizationType.DEFAULT
     access_logs: tuple[FileLog, ...] = ()
+    tracing: Tracing | None = None
 
 
 def rds(name: str) -> dict[str, Any]:
@@ -79,6 +81,8 @@ def _common(options: ManagerOptions, grpc_web: bool, forward_proxy: bool) -> byt
         "proxy_100_continue": True,
         "access_log": [access_log(log) for log in options.access_logs],
     }
+    if options.tracing is not None:
+        manager["tracing"] = render_tracing(options.tracing)
     _normalize(manager, options.normalization)
     http1: dict[str, Any] = {}
     if options.http10:

@@ -15,6 +15,7 @@ from discovery.translate.filters.access_log import FileLog
 from discovery.translate.filters.connection_manager import ManagerOptions, connection_manager, rds
 from discovery.translate.filters.http import Side
 from discovery.translate.filters.network import METADATA_EXCHANGE, tcp_filters
+from discovery.translate.filters.tracing import Tracing
 from discovery.translate.listeners.inbound_route import inbound_route_configuration
 from discovery.translate.listeners.server_tls import server_socket
 from discovery.translate.listeners.spec import (
@@ -47,6 +48,7 @@ class ListenerSettings(msgspec.Struct, frozen=True, cache_hash=True, kw_only=Tru
     normalization: NormalizationType
     access_logs: tuple[FileLog, ...]
     listener_logs: bool
+    tracing: Tracing | None = None
     trust_domains: tuple[str, ...]
     tls: MeshTls = MeshTls()
 
@@ -102,6 +104,7 @@ class ChainBuilder:
                 dynamic_dns=self.shape.dynamic_dns,
                 normalization=self.settings.normalization,
                 access_logs=self.settings.access_logs,
+                tracing=self.settings.tracing,
             )
         return connection_manager(
             self.options,

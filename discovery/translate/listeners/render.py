@@ -12,6 +12,7 @@ from discovery.store.cells import MESH
 from discovery.translate.filters.access_log import FileLog, listener_access_log
 from discovery.translate.filters.http import Side
 from discovery.translate.filters.inspectors import ORIGINAL_DST, http_inspector, original_src, tls_inspector
+from discovery.translate.filters.tracing import Tracing
 from discovery.translate.filters.workload_logs import mesh_access_logs
 from discovery.translate.listeners.binding import UNIX
 from discovery.translate.listeners.filter_chain import ChainBuilder, ListenerSettings
@@ -21,7 +22,7 @@ from discovery.wire.protowire import bytes_field, string_field, uint_field
 from discovery.wire.resource import Resource, content_version
 from discovery.wire.type_urls import LISTENER
 
-__all__ = ["ListenerKey", "build_listener", "listener", "listener_settings"]
+__all__ = ["NOTHING_SAID", "ListenerKey", "ListenerTelemetry", "build_listener", "listener", "listener_settings"]
 
 _CAPTURE_MARK: Final = 1337  # on packets that the proxy sends for the application (TPROXY)
 
@@ -32,16 +33,27 @@ _SOCKET_ADDRESS, _PIPE, _PIPE_PATH = 1, 2, 1
 _SOCKET_IP, _SOCKET_PORT = 2, 3
 
 
+class ListenerTelemetry(NamedTuple):
+    """What listeners of a workload tell of its traffic, in one direction."""
+
+    access_logs: tuple[FileLog, ...] | None = None  # None: what the mesh asks of every workload
+    tracing: Tracing | None = None
+
+
+NOTHING_SAID: Final = ListenerTelemetry()
+
+
 class ListenerKey(NamedTuple):
     """All that a listener's bytes depend on besides the mesh configuration."""
 
     spec: ListenerSpec
-    access_logs: tuple[FileLog, ...] | None = None  # None: what the mesh asks of every workload
+    telemetry: ListenerTelemetry = NOTHING_SAID
 
 
 @query
-def listener_settings(db: Database, access_logs: tuple[FileLog, ...] | None) -> ListenerSettings:
+def listener_settings(db: Database, telemetry: ListenerTelemetry) -> ListenerSettings:
     """Settings of the mesh, read once for each set of logs: other changes of the mesh do not reach listeners."""
+    access_logs = telemetry.access_logs
     mesh = MESH(db, None)
     named = (domain for authority in mesh.ca_certificates for domain in authority.trust_domains)
     return ListenerSettings(
@@ -49,6 +61,7 @@ def listener_settings(db: Database, access_logs: tuple[FileLog, ...] | None) -> 
         normalization=mesh.path_normalization.normalization,
         access_logs=mesh_access_logs(db, None) if access_logs is None else access_logs,
         listener_logs=not mesh.disable_envoy_listener_log,
+        tracing=telemetry.tracing,
         tls=mesh_tls(db, None),
         trust_domains=tuple(dict.fromkeys((mesh.trust_domain, *mesh.trust_domain_aliases, *named))),
     )
@@ -57,7 +70,7 @@ def listener_settings(db: Database, access_logs: tuple[FileLog, ...] | None) -> 
 @query
 def listener(db: Database, key: ListenerKey) -> Resource:
     """The listener as it goes on the wire."""
-    value = build_listener(key.spec, listener_settings(db, key.access_logs))
+    value = build_listener(key.spec, listener_settings(db, key.telemetry))
     return Resource(key.spec.name, content_version(value), LISTENER, value)
 
 

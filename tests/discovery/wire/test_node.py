@@ -61,3 +61,18 @@ def test_a_number_that_is_none_is_told() -> None:
 def test_an_unknown_interception_mode_is_the_default() -> None:
     """A newer agent's word does not stop its proxy."""
     assert parse_metadata({"INTERCEPTION_MODE": "MAGIC"}).interception_mode is InterceptionMode.REDIRECT
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"tracing": {"zipkin": {"address": "z:1"}, "sampling": 5}}, '{"sampling":5,"zipkin":{"address":"z:1"}}'),
+        ({"tracing": {"sampling": 5}}, ""),
+        ({"tracing": "x"}, ""),
+        ({}, ""),
+        ("x", ""),
+    ],
+)
+def test_tracing_counts_where_the_bootstrap_has_a_tracer(config: object, expected: str) -> None:
+    """Without one there is nobody to report to."""
+    assert parse_metadata({"PROXY_CONFIG": config}).tracing == expected

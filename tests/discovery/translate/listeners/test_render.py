@@ -10,7 +10,7 @@ from discovery.translate.filters.access_log import FileLog
 from discovery.translate.filters.http import Side
 from discovery.translate.filters.inspectors import Inspection
 from discovery.translate.listeners.filter_chain import ListenerSettings
-from discovery.translate.listeners.render import ListenerKey, build_listener, listener, listener_settings
+from discovery.translate.listeners.render import NOTHING_SAID, ListenerKey, build_listener, listener, listener_settings
 from discovery.translate.listeners.spec import Chain, ListenerShape, ListenerSpec, TcpTarget, WeightedCluster
 from discovery.wire.envoy import Listener
 
@@ -87,4 +87,4 @@ def test_settings_cut_off_other_changes() -> None:
     listener(db, ListenerKey(_spec()))
     assert db.runs_by_query["listener"] == 1
     db.commit([(MESH, None, MeshConfig(trust_domain="prod.example"))])
-    assert listener_settings(db, None).trust_domains == ("prod.example",)
+    assert listener_settings(db, NOTHING_SAID).trust_domains == ("prod.example",)
