@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from discovery.inject.builtin import TEMPLATE_NAMES, builtin_template, config_from_values, values_of_chart
+from discovery.inject.builtin import (
+    TEMPLATE_NAMES,
+    builtin_template,
+    builtin_values,
+    config_from_values,
+    values_of_chart,
+)
 from discovery.inject.config import parse_config, parse_values
 from tests.kit.helm import chart_path, one, render
 
@@ -46,6 +53,24 @@ def test_configuration_and_values(values: dict[str, Any]) -> None:
     whole["global"]["tag"] = whole["global"]["tag"] or "0.1.0"
     assert parse_values(data["values"], where="values") == values_of_chart(whole)
     assert parse_config(data["config"]) == config_from_values(whole)
+
+
+def test_the_program_has_the_same_defaults() -> None:
+    """Where both have a value it is the same one: a pod injected from files is the one that the webhook makes."""
+    theirs = dict(
+        _leaves(yaml.safe_load(one(render("discovery"), "ConfigMap", "istio-sidecar-injector")["data"]["values"]))
+    )
+    ours = dict(_leaves(builtin_values()))
+    assert {path: ours[path] for path in ours.keys() & theirs} == {path: theirs[path] for path in ours.keys() & theirs}
+    assert {("global", "hub"), ("global", "tag"), ("global", "proxy", "image")} <= ours.keys() & theirs.keys()
+
+
+def _leaves(values: Any, *above: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(values, dict) and values:
+        for key, value in values.items():
+            yield from _leaves(value, *above, key)
+    else:
+        yield above, values
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -189,8 +189,8 @@ spec:
     config = msgspec.structs.replace(config, aliases={"both": ("sidecar", "own")})
     done = inject(pod(), by(config=config, environ={"ZONE": "z"}))
     assert {"workload": "web.Deployment", "zone": "z", "sum": "3"}.items() <= done["metadata"]["labels"].items()
-    assert variables(done)["EXTRA"] == "pilot-mesh"
-    assert container(done, "helper")["image"] == "pilot-mesh/proxyv2:latest"
+    assert variables(done)["EXTRA"] == "localhost/pilot-mesh"
+    assert container(done, "helper")["image"] == "localhost/pilot-mesh/proxyv2:0.1.0"
     assert "PILOT_CERT_PROVIDER" in variables(done)
 
 

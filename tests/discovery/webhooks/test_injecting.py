@@ -80,7 +80,7 @@ def test_a_pod_gets_its_proxy_by_a_patch() -> None:
     """The request itself is left alone."""
     before = copy.deepcopy(POD)
     pod = created(injector())
-    assert proxy(pod)["image"] == "pilot-mesh/proxyv2:latest"
+    assert proxy(pod)["image"] == "localhost/pilot-mesh/proxyv2:0.1.0"
     assert before == POD
     assert injector().review(request(pod), "/inject").answer.patch == []
 
