@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from agent.launch import ISTIO_VERSION
-from agent.settings import Flags, Settings, SettingsError, load_settings, process_environ
+from agent.settings import Flags, Settings, SettingsError, load_settings, process_environ, use_system_resolver
 from discovery.runtime.commands import GroupedCommand, GroupedOption
 from discovery.runtime.logs import LogLevelError, configure_logging, get_logger
 from discovery.runtime.memory import keep_heap_small
@@ -98,6 +98,7 @@ def _proxy(**values: Any) -> None:
         log.warning("unknown flag ignored", flag=name)
     settings = load_settings(flags, process_environ(), directory=Path())
     keep_heap_small()  # before gRPC starts its threads
+    use_system_resolver()
     asyncio.run(_run(settings))
 
 

@@ -27,7 +27,7 @@ from discovery.wire.proxy_config import (
     merge_proxy_config,
 )
 
-__all__ = ["Flags", "Settings", "SettingsError", "load_settings", "process_environ"]
+__all__ = ["Flags", "Settings", "SettingsError", "load_settings", "process_environ", "use_system_resolver"]
 
 POD_LABELS: Final = "./etc/istio/pod/labels"
 POD_ANNOTATIONS: Final = "./etc/istio/pod/annotations"
@@ -90,6 +90,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def process_environ() -> dict[str, str]:
     """The environment of this process, as it is now."""
     return dict(os.environ)  # noqa: TID251 - the one place
+
+
+def use_system_resolver() -> None:
+    """Have gRPC look names up as every other program of the machine does; before gRPC is imported.
+
+    Its own resolver asks a name server for the second address family of a name of which ``/etc/hosts`` has one, as the
+    hosts file of a virtual machine has of the control plane's. Where no name server answers, that takes 10 s, longer
+    than a connection may take: the machine would never connect. GRPC_DNS_RESOLVER, if set, stays.
+    """
+    os.environ.setdefault("GRPC_DNS_RESOLVER", "native")  # noqa: TID251 - gRPC's core reads it from there
 
 
 def load_settings(flags: Flags, environ: Mapping[str, str], *, directory: Path) -> Settings:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import SettingsError
+from agent.settings import SettingsError, process_environ, use_system_resolver
 from tests.kit.agent import settings
 
 
@@ -125,3 +125,14 @@ def test_who_chose_the_binary(tmp_path: Path) -> None:
     assert not settings(tmp_path).binary_is_chosen
     assert settings(tmp_path, flags={"binary_path": "/e"}).config.binary_path == "/e"
     assert settings(tmp_path, env={"PROXY_CONFIG": '{"binaryPath": "/x"}'}).binary_is_chosen
+
+
+@pytest.mark.parametrize(("given", "used"), [("", "native"), ("ares", "ares")])
+def test_names_are_looked_up_as_the_system_does(given: str, used: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By gRPC too, unless somebody wants its own resolver."""
+    monkeypatch.delenv("GRPC_DNS_RESOLVER", raising=False)
+    if given:
+        monkeypatch.setenv("GRPC_DNS_RESOLVER", given)
+    use_system_resolver()
+    assert process_environ()["GRPC_DNS_RESOLVER"] == used
+    monkeypatch.delenv("GRPC_DNS_RESOLVER")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import helm_python as helm
@@ -19,116 +18,9 @@ import yaml
 from tests.kit.helm import chart_path
 from tests.kit.live import until
 from tests.kube.cluster import Cluster, is_ready
-from tests.kube.launcher import wait_until
+from tests.kube.mesh import SYSTEM, URL, called, caller
 
 pytestmark = [pytest.mark.kube, pytest.mark.root, pytest.mark.envoy, pytest.mark.timeout(300)]
-
-_SYSTEM: Final = "istio-system"
-_VALUES: Final = {"autoscaleEnabled": False}
-_URL: Final = "http://echo/"
-
-_ECHO: Final = """
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: echo}
----
-apiVersion: v1
-kind: Service
-metadata: {name: echo}
-spec:
-  selector: {app: echo}
-  ports: [{name: http, port: 80, targetPort: 8080}]
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: echo}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: echo}}
-  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}
-  template:
-    metadata: {labels: {app: echo}}
-    spec:
-      serviceAccountName: echo
-      terminationGracePeriodSeconds: 20
-      containers:
-      - name: echo
-        image: echo
-        ports: [{containerPort: 8080}]
-        readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1, failureThreshold: 1}
-        # As every application needs it: endpoints are withdrawn while it is being told to end, not before.
-        lifecycle: {preStop: {sleep: {seconds: 3}}}
-        volumeMounts: [{name: state, mountPath: /state}]
-      volumes: [{name: state, emptyDir: {}}]
-"""
-
-_CALLER: Final = """
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: caller}
-"""
-
-
-@pytest.fixture(scope="module")
-def mesh(cluster: Cluster) -> Iterator[Cluster]:
-    """The cluster with the base and discovery charts installed and the control plane ready."""
-    kubeconfig = cluster.plane.address.kubeconfig
-    with helm.Config(kubeconfig_path=kubeconfig, namespace=_SYSTEM) as releases:
-        releases.install(chart_path("base"), "istio-base", {}, namespace=_SYSTEM, create_namespace=True)
-        releases.install(chart_path("discovery"), "istiod", _VALUES, namespace=_SYSTEM)
-        try:
-            wait_until(lambda: _injects(cluster), cluster.kubelet, what=lambda: cluster.story(_SYSTEM))
-            yield cluster
-        finally:
-            releases.uninstall("istiod")
-            releases.uninstall("istio-base")
-
-
-def _injects(cluster: Cluster) -> bool:
-    """Whether a pod that wants a proxy would get one: the whole control plane works then."""
-    metadata = {"name": "probe", "namespace": "default", "labels": {"sidecar.istio.io/inject": "true"}}
-    spec = {"containers": [{"name": "main", "image": "shell"}]}
-    text = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-    done = cluster.try_kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=text)
-    return done.returncode == 0 and "istio-proxy" in done.stdout
-
-
-@pytest.fixture
-async def site(mesh: Cluster) -> AsyncIterator[Cluster]:
-    """The mesh, opened for this test."""
-    async with mesh.opened() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def shop(site: Cluster) -> AsyncIterator[str]:
-    """A namespace of the mesh with two ready instances of the service `echo`; it goes with the test."""
-    namespace = await site.api.new_namespace("shop-", {"istio-injection": "enabled"})
-    site.kubectl("apply", "-n", namespace, "-f", "-", stdin=_ECHO + "---" + _CALLER)
-    await site.ready(namespace, "echo", 2, within_s=90)
-    yield namespace
-    site.kubectl("delete", "namespace", namespace, "--wait=false")
-
-
-def caller(name: str, **environment: str) -> str:
-    """A pod that calls `echo`; without further words it goes on until it is deleted."""
-    labels = {"app": name}
-    env = [{"name": key, "value": value} for key, value in {"URL": _URL, **environment}.items()]
-    spec = {
-        "serviceAccountName": "caller",
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 10,
-        "containers": [{"name": "caller", "image": "caller", "env": env}],
-    }
-    metadata = {"name": name, "labels": labels}
-    return yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
-
-
-async def called(site: Cluster, namespace: str, name: str, **environment: str) -> list[dict[str, Any]]:
-    """What a caller was answered, and the counts as the last entry."""
-    site.kubectl("apply", "-n", namespace, "-f", "-", stdin=caller(name, **environment))
-    await site.phase(namespace, name, "Succeeded", "Failed")
-    return site.lines(namespace, name, "caller")
 
 
 async def test_calls_are_captured_and_go_by_mutual_tls(site: Cluster, shop: str) -> None:
@@ -235,7 +127,7 @@ async def test_a_killed_sidecar_comes_back(
 async def test_a_job_with_a_sidecar_completes(site: Cluster, shop: str) -> None:
     """The proxy ends after the work; a work that fails is tried again, with the proxy still there."""
     script = "test -e /state/second && exec python -m tests.kube.apps.caller; touch /state/second; exit 1"
-    env = [{"name": "URL", "value": _URL}, {"name": "COUNT", "value": "5"}]
+    env = [{"name": "URL", "value": URL}, {"name": "COUNT", "value": "5"}]
     mounts = [{"name": "state", "mountPath": "/state"}]
     container = {"name": "work", "image": "shell", "args": ["-c", script], "env": env, "volumeMounts": mounts}
     volumes = [{"name": "state", "emptyDir": {}}]
@@ -301,7 +193,7 @@ async def test_bad_configuration_is_refused_when_it_is_applied(site: Cluster, sh
 @pytest.mark.usefixtures("shop")
 async def test_the_control_plane_is_refused_nothing(site: Cluster) -> None:
     """What it asks of the API server its chart grants it: no call of a mesh at work is forbidden."""
-    user = f"system:serviceaccount:{_SYSTEM}:istiod"
+    user = f"system:serviceaccount:{SYSTEM}:istiod"
     assert ("discovery.k8s.io", "endpointslices", "watch") in site.plane.rights_used(user)
     assert site.plane.refused(user) == set()
 
@@ -338,23 +230,23 @@ async def test_a_name_that_only_the_mesh_knows(site: Cluster, shop: str) -> None
 
 async def test_the_control_plane_is_replaced_while_requests_go_on(site: Cluster, shop: str) -> None:
     """No request notices, and what happens in the cluster afterwards reaches the callers as before."""
-    old = {pod["metadata"]["name"] for pod in await site.pods(_SYSTEM, "istiod")}
+    old = {pod["metadata"]["name"] for pod in await site.pods(SYSTEM, "istiod")}
     site.kubectl("apply", "-n", shop, "-f", "-", stdin=caller("load", PAUSE_S="0.01", EACH="1"))
     await site.ready(shop, "load", 1)
-    await site.kubectl_in_background("rollout", "restart", "deployment/istiod", "-n", _SYSTEM)
-    await site.kubectl_in_background("rollout", "status", "deployment/istiod", "-n", _SYSTEM, "--timeout=120s")
+    await site.kubectl_in_background("rollout", "restart", "deployment/istiod", "-n", SYSTEM)
+    await site.kubectl_in_background("rollout", "status", "deployment/istiod", "-n", SYSTEM, "--timeout=120s")
 
     async def replaced() -> bool:
-        return not old & {pod["metadata"]["name"] for pod in await site.pods(_SYSTEM, "istiod")}
+        return not old & {pod["metadata"]["name"] for pod in await site.pods(SYSTEM, "istiod")}
 
-    await until(replaced, lambda: site.story(_SYSTEM), within_s=60)
+    await until(replaced, lambda: site.story(SYSTEM), within_s=60)
     site.kubectl("scale", "deployment/echo", "-n", shop, "--replicas=3")
     names = {pod["metadata"]["name"] for pod in await site.ready(shop, "echo", 3)}
 
     def recent() -> set[str]:
         return {str(answer.get("pod")) for answer in site.lines(shop, "load", "caller")[-60:]}
 
-    await until(lambda: recent() == names, lambda: site.story(_SYSTEM), within_s=60)
+    await until(lambda: recent() == names, lambda: site.story(SYSTEM), within_s=60)
     assert {answer["status"] for answer in site.lines(shop, "load", "caller")} == {200}
 
 

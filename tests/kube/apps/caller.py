@@ -56,7 +56,8 @@ class Caller:
         try:
             async with session.get(_ENVIRON["URL"]) as answer:
                 text = await answer.text()
-                said = json.loads(text) if answer.status == 200 else {"words": text[:300]}
+                understood = answer.status == 200 and text.startswith("{")
+                said = json.loads(text) if understood else {"words": text[:300]}
                 return {**said, "status": answer.status}
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return {"status": 0, "words": repr(error)}
