@@ -117,12 +117,21 @@ class InjectorFiles:
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
-        await Watch(self._directories, self.look, lambda _: True, quiet_ms=_QUIET_MS).run()
+        await Watch(self._directories, self.look, self._matters, quiet_ms=_QUIET_MS).run()
 
     def _directories(self) -> frozenset[Directory]:
-        """Where the files are named, and where they really lie: a volume's files are links that are switched."""
+        """Where the files are named, and where they really lie: a volume's files are links that are switched.
+
+        The directory itself may be such a link, and only the one above hears of that.
+        """
         real = Path(os.path.realpath(self._directory / _CONFIG)).parent
-        return frozenset(found for found in (existing(self._directory), existing(real)) if found is not None)
+        places = map(existing, (self._directory, self._directory.parent, real))
+        return frozenset(found for found in places if found is not None)
+
+    def _matters(self, path: str) -> bool:
+        """What lies beside the directory does not."""
+        place = Path(path)
+        return place == self._directory or place.parent != self._directory.parent
 
     async def look(self, _hinted: frozenset[str] = frozenset()) -> None:
         """Read both files."""
