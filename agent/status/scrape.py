@@ -25,6 +25,7 @@ __all__ = ["Scrape", "ScrapeSources", "scrape_timeout_s"]
 
 _LOG: Final = get_logger("default")
 _DEFAULT_TIMEOUT_S: Final = 30.0
+_MARGIN, _MARGIN_S = 0.1, 1.0  # of the time, and at most: for putting answers together and sending them
 _FORWARDED: Final = ("user-agent", "x-prometheus-scrape-timeout-seconds")
 # Of several targets each is held in memory until the slowest has answered.
 _MAX_TARGET_BYTES: Final = 10 << 20
@@ -41,12 +42,15 @@ class ScrapeSources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scrape_timeout_s(request: Request) -> float:
-    """How long Prometheus will wait; a header that cannot be read means our default."""
+    """How long sources have: less than Prometheus will wait, or one that hangs would take the others' answers along.
+
+    A header that cannot be read means our default.
+    """
     try:
         seconds = float(request.header("x-prometheus-scrape-timeout-seconds"))
     except ValueError:
         return _DEFAULT_TIMEOUT_S
-    return seconds if 0 < seconds < 3600 else _DEFAULT_TIMEOUT_S
+    return seconds - min(_MARGIN_S, seconds * _MARGIN) if 0 < seconds < 3600 else _DEFAULT_TIMEOUT_S
 
 
 class Scrape:
@@ -67,8 +71,15 @@ class Scrape:
             return Response(status=403, body=b"Only requests from localhost are allowed\n")
         self._metrics.scrapes.inc()
         envoy, application = await asyncio.gather(self._envoy(request), self._application(request))
-        whole = merge(self._own(), envoy, application)
+        whole = merge(self._agent(), envoy, application)
         return await _respond(whole, request)
+
+    def _agent(self) -> bytes:
+        try:
+            return self._own()
+        except Exception as error:  # noqa: BLE001 - boundary of one source: an error of ours must not hide Envoy
+            self._leave_out("agent", repr(error))
+            return b""
 
     async def _envoy(self, request: Request) -> bytes:
         target = self._sources.envoy

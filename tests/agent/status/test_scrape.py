@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 
 import pytest
@@ -53,6 +54,47 @@ async def test_a_broken_source_is_left_out_and_counted(answer: Response | None) 
             result = await Scrape(metrics, lambda: b"own 1\n", ScrapeSources(envoy=target)).answer(_request())
     assert (result.status, result.body) == (200, b"own 1\n")
     assert metrics.scrape_failures.count("envoy") == 1
+
+
+async def test_an_error_of_our_own_hides_nobody() -> None:
+    """Envoy's metrics come all the same."""
+    metrics = StatusMetrics()
+
+    def broken() -> bytes:
+        raise OSError("no /proc")
+
+    async with serving(_Envoy(Response(body=b"envoy 2\n"))) as target:
+        result = await Scrape(metrics, broken, ScrapeSources(envoy=target)).answer(_request())
+    assert (result.status, result.body) == (200, b"envoy 2\n")
+    assert metrics.scrape_failures.count("agent") == 1
+
+
+async def test_a_source_that_hangs_hides_nobody() -> None:
+    """The answer is there before Prometheus gives up."""
+    metrics = StatusMetrics()
+
+    given_up = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(4096):
+            pass
+        writer.close()
+        given_up.set()
+
+    hanging = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = hanging.sockets[0].getsockname()[1]
+    async with serving(_Envoy(Response(body=b"envoy 2\n"))) as target:
+        sources = ScrapeSources(
+            envoy=target, application=(ScrapeTarget(port=port, path="/metrics"),), application_host="127.0.0.1"
+        )
+        async with asyncio.timeout(0.5):
+            result = await Scrape(metrics, lambda: b"own 1\n", sources).answer(
+                _request(x_prometheus_scrape_timeout_seconds="0.5")
+            )
+    await given_up.wait()
+    hanging.close()
+    assert result.body == b"own 1\nenvoy 2\n"
+    assert metrics.scrape_failures.count("application") == 1
 
 
 async def test_metrics_may_be_for_this_host_only() -> None:
@@ -124,7 +166,9 @@ async def test_gzip_on_request() -> None:
     assert small.body == b"own 1\n"
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("7.5", 7.5), ("", 30), ("x", 30), ("-1", 30), ("nan", 30), ("1e9", 30)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5", 4.5), ("60", 59), ("", 30), ("x", 30), ("-1", 30), ("nan", 30), ("1e9", 30)]
+)
 def test_prometheus_says_how_long_it_waits(text: str, seconds: float) -> None:
-    """A header that makes no sense means our default."""
+    """Sources have somewhat less; a header that makes no sense means our default."""
     assert scrape_timeout_s(_request(x_prometheus_scrape_timeout_seconds=text)) == seconds
