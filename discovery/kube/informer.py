@@ -8,7 +8,7 @@ outage only what is different is told. Reading is from memory and never waits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -28,6 +28,7 @@ from discovery.runtime.logs import get_logger
 __all__ = ["Handler", "Informer", "Selection"]
 
 _PAGE = 500
+_ONE_BY_ONE = 4
 
 T = TypeVar("T")
 Handler = Callable[[Sequence[Change[T]]], None]
@@ -156,10 +157,17 @@ class Informer(Generic[T]):
             if self._resync_s > 0:
                 group.create_task(self._resync(), name=f"{self.name}: resync")
 
-    def include(self, namespace: str) -> None:
-        """From now on ``accepts`` takes this namespace's objects: read those that are there already."""
-        self._included.add(namespace)
-        self._namespaces.add(namespace)
+    def include(self, namespaces: Collection[str]) -> None:
+        """From now on ``accepts`` takes these namespaces' objects: read those that are there already.
+
+        A few namespaces are read one by one; where they are many, one look at everything costs less.
+        """
+        self._included.update(namespaces)
+        if len(namespaces) > _ONE_BY_ONE:
+            self._reflector.look_again()
+            return
+        for namespace in namespaces:
+            self._namespaces.add(namespace)
 
     def exclude(self, namespace: str) -> None:
         """``accepts`` takes this namespace's objects no more: forget them."""

@@ -98,6 +98,10 @@ class Reflection:
         self._paged = True
         return True
 
+    def forget(self) -> None:
+        """Nothing is known: the next request looks at everything."""
+        self._version, self._token = None, ""
+
     def seen(self, version: str) -> None:
         """An event has come."""
         self._delays = self._fresh_delays()

@@ -90,6 +90,8 @@ class Reflector:
         self._clock = clock
         self._sleep = sleep
         self._on_failure: Callable[[KubeError], None] = lambda _: None
+        self._turn: asyncio.Timeout | None = None  # the request that is under way
+        self._again = False
         self._log = get_logger("kube")
 
     @property
@@ -101,19 +103,39 @@ class Reflector:
         """Have each failure told too."""
         self._on_failure = call
 
+    def look_again(self) -> None:
+        """Give up the request that is under way, and look at everything."""
+        self._again = True
+        if self._turn is not None and not self._turn.expired():
+            self._turn.reschedule(asyncio.get_running_loop().time())
+
     async def run(self) -> None:
         """Follow until cancelled; whatever the API server does, it is asked again."""
         while True:
+            if self._again:
+                self._again = False
+                self._reflection.forget()
             ask = self._reflection.next()
+            delay_s = 0.0
             try:
-                if ask.starts:
-                    self.counts.lists += 1
-                    self._sink.begin()
-                delay_s = await (self._list(ask) if ask.mode is Mode.LIST else self._watch(ask))
+                delay_s = await self._request(ask)
             except KubeError as error:
                 delay_s = self._reflection.failed(error)
                 self._failed(error, delay_s)
+            except TimeoutError:
+                if not self._again:
+                    raise
             await self._sleep(delay_s)
+
+    async def _request(self, ask: Ask) -> float:
+        if ask.starts:
+            self.counts.lists += 1
+            self._sink.begin()
+        try:
+            async with asyncio.timeout(None) as self._turn:
+                return await (self._list(ask) if ask.mode is Mode.LIST else self._watch(ask))
+        finally:
+            self._turn = None
 
     async def _list(self, ask: Ask) -> float:
         asked = f"LIST {self._path}"

@@ -293,9 +293,8 @@ class KubernetesSource:
                 continue
             for name in edit.removed:
                 followed.informer.exclude(name)
-            for name in edit.added:
-                if self._settings.watch_namespace in ("", name):
-                    followed.informer.include(name)
+            watched = self._settings.watch_namespace
+            followed.informer.include(edit.added & {watched} if watched else edit.added)
 
     def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task = self._group.create_task(work, name=name)

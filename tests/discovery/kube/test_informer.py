@@ -220,11 +220,30 @@ async def test_a_namespace_that_becomes_ours_is_read_and_one_that_ceases_is_forg
         world.api.answers = [UnreachableError("once")]
         world.api.will_list(kube_object("b", 2, "m"), version=6)
         world.informer.exclude("n")
-        world.informer.include("m")
+        world.informer.include(["m"])
         assert world.values == {}
         await world.clock.pass_to_next_wake()  # the read is tried again
         await eventually(lambda: world.values == {"m/b": 2})
     assert world.api.asked[-1][0] == "/apis/example.org/v1/namespaces/m/things"
+
+
+async def test_many_namespaces_that_become_ours_are_read_by_one_look() -> None:
+    """What is known is not decoded again, and the watch goes on from there."""
+    world = World()
+    world.api.will_list(kube_object("a", 1), *(kube_object(f"b{n}", 2, f"m{n}") for n in range(9)), version=5)
+    async with world.running():
+        await world.watching()
+        more = {f"m{n}" for n in range(9)}
+        world.selected |= more
+        world.api.will_list(kube_object("a", 1), *(kube_object(f"b{n}", 2, f"m{n}") for n in range(9)), version=6)
+        world.informer.include(more)
+        await world.watching(2)
+        assert not world.api.watches[0].open
+        assert world.values == {"n/a": 1, **{f"m{n}/b{n}": 2 for n in range(9)}}
+        assert (world.informer.decoded, world.informer.counts.lists) == (10, 2)
+        world.api.current.send("ADDED", kube_object("c", 7, "m3"))
+        await eventually(lambda: world.values.get("m3/c") == 7)
+    assert {path for path, _ in world.api.asked} == {"/apis/example.org/v1/things"}
 
 
 async def test_who_subscribes_late_hears_of_everything() -> None:

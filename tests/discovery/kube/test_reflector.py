@@ -62,3 +62,30 @@ async def test_a_whole_life() -> None:
     assert (counts.lists, counts.watches, counts.events, counts.failures) == (1, 1, 1, 1)
     assert [str(error) for error in failures] == ["down"]
     assert not api.current.open
+
+
+async def test_another_look_ends_what_is_under_way() -> None:
+    """Between the pages of a list, and within a watch; asked for several times at once, it is one."""
+    api, sink = ScriptedApi(), Log()
+    reflector = Reflector(
+        api, "/x", {}, sink, clock=FakeClock(), reflection=Reflection(page=1, streams=False), sleep=lambda _: _no_time()
+    )
+    api.will_list(kube_object("a", 1), version=3, more="t")
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(reflector.run())
+        await eventually(lambda: len(api.asked) == 2)  # the second page does not come
+        api.will_list(kube_object("a", 1), version=4)
+        reflector.look_again()
+        reflector.look_again()
+        await eventually(lambda: len(api.watches) == 1)
+        api.will_list(kube_object("b", 5), version=6)
+        reflector.look_again()
+        await eventually(lambda: len(api.watches) == 2)
+        task.cancel()
+    assert sink.calls == ["begin", "items a", "begin", "items a", "end", "begin", "items b", "end"]
+    assert reflector.version == "6"
+    assert reflector.counts.failures == 0
+
+
+async def _no_time() -> None:
+    await asyncio.sleep(0)
