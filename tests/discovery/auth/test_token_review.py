@@ -14,9 +14,13 @@ from discovery.auth.errors import UnauthenticatedError, UndecidedError
 from discovery.auth.jwks import encode_base64url
 from discovery.auth.token_review import ReviewMetrics, ReviewSettings, TokenReviewAuthenticator
 from discovery.kube.errors import ForbiddenError, UnreachableError
+from discovery.runtime.clock import SystemClock
 from tests.kit.certs import NOW, TRUST_DOMAIN, spiffe
 from tests.kit.eventually import eventually
 from tests.kit.fake_clock import FakeClock
+from tests.kit.kube_api.handle import KubeApi
+from tests.kit.kube_clients import client_of
+from tests.kit.kube_cluster import pod
 
 SETTINGS = ReviewSettings(trust_domain=TRUST_DOMAIN, cluster_ids=frozenset({"Kubernetes"}), timeout_s=0.2)
 REVIEWS = CALLER = Caller(kind=CallerKind.TOKEN, identities=(spiffe(),))
@@ -322,3 +326,41 @@ async def test_expiry_that_is_no_instant_is_refused(exp: float) -> None:
     claims = encode_base64url(msgspec.json.encode({"aud": "istio-ca", "exp": exp}))
     with pytest.raises(UnauthenticatedError, match="expiry"):
         await authenticator(ApiServer()).authenticate(shown(f"e30.{claims}.c2ln"))
+
+
+async def test_an_api_server_judges(kube_api: KubeApi) -> None:
+    """Tokens for our audience are their accounts, bound ones with their pod; those for others, for the API server
+    itself or of a pod that is gone are nobody's.
+    """
+    place = await kube_api.new_namespace()
+    settings = ReviewSettings(trust_domain=TRUST_DOMAIN)
+    ours = await kube_api.token_for(place, "web", ["istio-ca"])
+    (made,) = await kube_api.apply(pod("web-1", place, "10.1.0.1", account="web"))
+    bound = await kube_api.token_for(place, "web", ["istio-ca"], pod=made)
+    others = [await kube_api.token_for(place, "web", audiences) for audiences in (["vault"], [])]
+    forged = f"{ours.rpartition('.')[0]}.{bound.rpartition('.')[2]}"
+    async with client_of(kube_api) as client:
+        subject = TokenReviewAuthenticator(client, settings, clock=SystemClock())
+        caller = await subject.authenticate(shown(ours))
+        assert caller is not None
+        assert [str(identity) for identity in caller.identities] == [f"spiffe://{TRUST_DOMAIN}/ns/{place}/sa/web"]
+        assert caller.pod is None
+        caller = await subject.authenticate(shown(bound))
+        assert caller is not None
+        assert caller.pod is not None
+        assert (caller.pod.namespace, caller.pod.name, caller.pod.uid) == (place, "web-1", made["metadata"]["uid"])
+        for text in (*others, forged):
+            with pytest.raises(UnauthenticatedError):
+                await subject.authenticate(shown(text))
+        await kube_api.delete(made, grace_s=0)
+        await kube_api.until_gone(made)
+
+        async def refused() -> bool:
+            afresh = TokenReviewAuthenticator(client, settings, clock=SystemClock())  # remembers nothing
+            try:
+                await afresh.authenticate(shown(bound))
+            except UnauthenticatedError:
+                return True
+            return False
+
+        await eventually(refused, within_s=30)  # API servers remember tokens for some seconds
