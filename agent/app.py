@@ -7,7 +7,6 @@ Envoy. Whatever the reason of the end, everything is released in reverse, and no
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from agent.envoy.hot_restart import HotRestart, plan_hot_restart
 from agent.envoy_life import StartError, bootstrap_file, build_envoy
 from agent.grpc_bootstrap import grpc_bootstrap_file
 from agent.health_checks import build_health_checker, farewell
-from agent.host import list_interfaces, resolve_udp, socket_answers
+from agent.host import list_interfaces, may_bind, resolve_udp, socket_answers
 from agent.identity import build_identity
 from agent.launch import Host, Launch, Paths, plan_launch
 from agent.metrics import Registry
@@ -259,7 +258,7 @@ def _dns_proxy(settings: Settings, launch: Launch, *, clock: Clock, registry: Re
 
     if not wants_dns_proxy(settings.role, launch.node.metadata):
         return None
-    return build_dns_proxy(settings, root=os.geteuid() == 0, clock=clock, registry=registry)
+    return build_dns_proxy(settings, low_port=may_bind(53), clock=clock, registry=registry)
 
 
 @contextmanager

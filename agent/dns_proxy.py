@@ -49,14 +49,14 @@ def wants_dns_proxy(role: NodeType, metadata: Mapping[str, Any]) -> bool:
     return (role is NodeType.SIDECAR and told("DNS_CAPTURE")) or told("ENABLE_DNS_SERVER")
 
 
-def build_dns_proxy(settings: Settings, *, root: bool, clock: Clock, registry: Registry) -> DnsProxy:
-    """The proxy and what feeds it. ``root``: whether this process may bind port 53.
+def build_dns_proxy(settings: Settings, *, low_port: bool, clock: Clock, registry: Registry) -> DnsProxy:
+    """The proxy and what feeds it. ``low_port``: whether this process may bind port 53.
 
     Raises:
         DnsProxyError: the address is none, or the host's resolver configuration cannot be read.
     """
     env = settings.env
-    plan = _plan(env.dns_proxy_addr, root=root)
+    plan = _plan(env.dns_proxy_addr, low_port=low_port)
     metrics = DnsMetrics(registry)
     options = UpstreamOptions(
         servers=plan.servers, timeout_s=env.dns_forward_timeout_s, parallel=env.dns_forward_parallel
@@ -73,9 +73,9 @@ def build_dns_proxy(settings: Settings, *, root: bool, clock: Clock, registry: R
     return DnsProxy(server, NameTableIntercept(resolver, place))
 
 
-def _plan(address: str, *, root: bool) -> DnsPlan:
+def _plan(address: str, *, low_port: bool) -> DnsPlan:
     try:
-        host, port, warning = split_listen(address, root=root)
+        host, port, warning = split_listen(address, low_port=low_port)
     except ValueError as error:
         raise DnsProxyError(str(error)) from error
     if warning:

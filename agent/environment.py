@@ -149,7 +149,11 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     )
 
     dns_proxy_addr: Annotated[
-        str, _V("DNS_PROXY_ADDR", "Where the DNS proxy listens, if the proxy has one; port 53 needs root.")
+        str,
+        _V(
+            "DNS_PROXY_ADDR",
+            "Where the DNS proxy listens, if the proxy has one; port 53 needs root or CAP_NET_BIND_SERVICE.",
+        ),
     ] = "localhost:15053"
     dns_forward_parallel: Annotated[
         bool, _V("DNS_FORWARD_PARALLEL", "Ask all name servers of the host at once instead of one after the other.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Final
 
 from agent.bootstrap.addresses import Interface
 
-__all__ = ["list_interfaces", "parse_addresses", "parse_links", "resolve_udp", "socket_answers"]
+__all__ = ["list_interfaces", "may_bind", "parse_addresses", "parse_links", "resolve_udp", "socket_answers"]
 
 # Netlink, for the standard library knows only names of interfaces. Spec: rtnetlink(7).
 _GET_LINK, _GET_ADDRESS = 18, 22
@@ -20,6 +21,8 @@ _NEW_LINK, _NEW_ADDRESS, _DONE, _ERROR = 16, 20, 3, 2
 _REQUEST_DUMP: Final = 0x1 | 0x300
 _ATTRIBUTE_ADDRESS, _ATTRIBUTE_LOCAL, _ATTRIBUTE_NAME = 1, 2, 3
 _UP, _LOOPBACK = 0x1, 0x8
+_CAP_NET_BIND_SERVICE: Final = 10  # capability.h
+_PROC: Final = Path("/proc")
 _HEADER: Final = struct.Struct("=IHHII")
 
 
@@ -130,3 +133,19 @@ async def resolve_udp(host: str, port: int, *, timeout_s: float) -> str:
         infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     address = str(infos[0][4][0])
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def may_bind(port: int, *, proc: Path = _PROC) -> bool:
+    """Whether this process may listen on a port: low ones need a capability, which need not be root's."""
+    try:
+        first_free = int((proc / "sys/net/ipv4/ip_unprivileged_port_start").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        first_free = 1024
+    if port >= first_free:
+        return True
+    try:
+        status = (proc / "self/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return os.geteuid() == 0
+    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
+    return bool(int(effective, 16) >> _CAP_NET_BIND_SERVICE & 1)

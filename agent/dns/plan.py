@@ -32,8 +32,10 @@ class DnsPlan(msgspec.Struct, frozen=True, kw_only=True):
     needs_table: bool = True
 
 
-def split_listen(address: str, *, root: bool) -> tuple[str, int, str]:
+def split_listen(address: str, *, low_port: bool) -> tuple[str, int, str]:
     """Host and port to listen on, and why they are not those that were wanted, if so.
+
+    ``low_port``: whether port 53 may be bound.
 
     Raises:
         ValueError: the address is none.
@@ -42,8 +44,12 @@ def split_listen(address: str, *, root: bool) -> tuple[str, int, str]:
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         raise ValueError(f"DNS_PROXY_ADDR={address!r}: want host:port, for example {DEFAULT_ADDRESS}")
-    if int(port) == _DNS_PORT and not root:
-        return "localhost", 15053, f"DNS_PROXY_ADDR={address}: port 53 needs root; taking {DEFAULT_ADDRESS}"
+    if int(port) == _DNS_PORT and not low_port:
+        return (
+            "localhost",
+            15053,
+            f"DNS_PROXY_ADDR={address}: port 53 needs root or CAP_NET_BIND_SERVICE; taking {DEFAULT_ADDRESS}",
+        )
     return host, int(port), ""
 
 

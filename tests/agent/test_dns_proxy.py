@@ -56,7 +56,7 @@ async def test_a_table_is_answered_by(tmp_path: Path) -> None:
     """Short names are those of the pod's namespace and domain."""
     told = settings(tmp_path, env={"DNS_PROXY_ADDR": "127.0.0.1:0", "POD_NAMESPACE": "shop"})
     registry = Registry()
-    proxy = build_dns_proxy(told, root=False, clock=FakeClock(), registry=registry)
+    proxy = build_dns_proxy(told, low_port=False, clock=FakeClock(), registry=registry)
     proxy.intercept.handle(
         write_name_table(
             {
@@ -104,16 +104,18 @@ def test_what_cannot_be_started_is_told(tmp_path: Path, resolv_conf: Path) -> No
     """A bad address, and a resolver configuration that is not there."""
     clock, registry = FakeClock(), Registry()
     with pytest.raises(DnsProxyError, match="want host:port"):
-        build_dns_proxy(settings(tmp_path, env={"DNS_PROXY_ADDR": "here"}), root=False, clock=clock, registry=registry)
+        build_dns_proxy(
+            settings(tmp_path, env={"DNS_PROXY_ADDR": "here"}), low_port=False, clock=clock, registry=registry
+        )
     resolv_conf.unlink()
     with pytest.raises(DnsProxyError, match=r"resolv.conf: No such file.*asks its name servers"):
-        build_dns_proxy(settings(tmp_path), root=False, clock=clock, registry=registry)
+        build_dns_proxy(settings(tmp_path), low_port=False, clock=clock, registry=registry)
 
 
 @pytest.mark.usefixtures("resolv_conf")
 def test_the_hosts_own_resolver_has_a_file_of_its_own(tmp_path: Path) -> None:
-    """For `resolv.conf` names the proxy itself; without root port 53 is not taken."""
+    """For `resolv.conf` names the proxy itself; without the right port 53 is not taken."""
     (tmp_path / "own.conf").write_text("nameserver 127.0.0.8\n")
-    assert module._plan("127.0.0.1:53", root=True).servers[0].host == "127.0.0.8"
-    plan = module._plan("127.0.0.1:53", root=False)
+    assert module._plan("127.0.0.1:53", low_port=True).servers[0].host == "127.0.0.8"
+    plan = module._plan("127.0.0.1:53", low_port=False)
     assert (plan.listen, plan.servers[0].host) == ((("127.0.0.1", 15053),), "127.0.0.9")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import list_interfaces, parse_addresses, parse_links, resolve_udp, socket_answers
+from agent.host import list_interfaces, may_bind, parse_addresses, parse_links, resolve_udp, socket_answers
 
 
 def _attribute(kind: int, value: bytes) -> bytes:
@@ -73,3 +73,37 @@ async def test_udp_names_are_resolved() -> None:
     with pytest.raises(OSError, match=r".+"):
         await resolve_udp("name.invalid", 9125, timeout_s=5)
     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("port", "first_free", "capabilities", "allowed"),
+    [
+        (53, "1024", "0000000000000000", False),
+        (53, "1024", "0000000000000400", True),
+        (53, "1024", "000001fffffffbff", False),  # root of a container that took this one away
+        (53, "53", "0000000000000000", True),
+        (53, None, "0000000000000000", False),
+        (15053, "1024", "0000000000000000", True),
+    ],
+)
+def test_low_ports_need_a_right(
+    tmp_path: Path, port: int, first_free: str | None, capabilities: str, *, allowed: bool
+) -> None:
+    """It need not be root's, and root need not have it."""
+    for name, text in (("self/status", f"Name:\tx\nCapEff:\t{capabilities}\n"), ("sys/net/ipv4/x", "")):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    if first_free is not None:
+        (tmp_path / "sys/net/ipv4/ip_unprivileged_port_start").write_text(first_free + "\n")
+    assert may_bind(port, proc=tmp_path) is allowed
+
+
+def test_the_right_is_what_the_kernel_says() -> None:
+    """As it is for this process: an attempt has the same answer."""
+    with socket.socket() as listener:
+        try:
+            listener.bind(("127.0.0.97", 53))
+            bound = True
+        except PermissionError:
+            bound = False
+    assert may_bind(53) is bound

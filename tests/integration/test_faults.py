@@ -9,12 +9,13 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import grpc
 import pytest
 
-from discovery.runtime.clock import SystemClock
+from discovery.runtime.clock import Clock, SystemClock
 from discovery.runtime.http_client import HttpClientError
 from discovery.wire import type_urls
 from tests.kit.eventually import eventually
@@ -136,15 +137,17 @@ async def test_token_missing_then_replaced(tmp_path: Path) -> None:
 class Secured:
     """An agent with a listener that needs the certificate: Envoy's secure metrics port."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, root_age: timedelta = timedelta(0)) -> None:
         self.clock = SystemClock()
-        self.ca = MeshCa(self.clock.now())
+        self.ca = MeshCa(self.clock.now() - root_age)
+        lifetime = root_age + timedelta(days=1)
+        self.credentials = self.ca.server_credentials(self.ca.pair(lifetime=lifetime))
         self.directory = directory
         self.ca_port, self.port = free_ports(2)
         directory.joinpath("client").mkdir()
         directory.joinpath("var/run/secrets/istio").mkdir(parents=True)
         directory.joinpath("var/run/secrets/istio/root-cert.pem").write_bytes(self.ca.root_pem)
-        self.ca.pair(uri="spiffe://cluster.local/ns/a/sa/b").write(directory / "client")
+        self.ca.pair(uri="spiffe://cluster.local/ns/a/sa/b", lifetime=lifetime).write(directory / "client")
 
     @asynccontextmanager
     async def agent(self, **env: str) -> AsyncIterator[LiveAgent]:
@@ -163,9 +166,9 @@ class Secured:
             await configure_envoy(await istiod.accept())
             yield agent
 
-    def authority(self) -> FakeCaServer:
+    def authority(self, clock: Clock | None = None) -> FakeCaServer:
         """The CA, at the port that the agent knows."""
-        return FakeCaServer(self.ca, self.clock, port=self.ca_port, credentials=self.ca.server_credentials())
+        return FakeCaServer(self.ca, clock or self.clock, port=self.ca_port, credentials=self.credentials)
 
     async def serial(self) -> int:
         """The number of the certificate that Envoy serves with; 0 while it serves with none."""
@@ -215,6 +218,28 @@ async def test_ca_lost(tmp_path: Path) -> None:
             return await secured.serial() not in (0, held)
 
         await eventually(renewed, within_s=20)
+
+
+class SetClock(SystemClock):
+    """A clock that somebody has set wrong."""
+
+    def __init__(self, off: timedelta) -> None:
+        super().__init__()
+        self.off = off
+
+    def now(self) -> datetime:
+        """The time that it shows."""
+        return super().now() + self.off
+
+
+async def test_clock_wrong(tmp_path: Path) -> None:
+    """Three days between machine and CA: what it issues has expired by the machine's clock; set right, it serves."""
+    secured, clock = Secured(tmp_path, root_age=timedelta(days=5)), SetClock(-timedelta(days=3))
+    async with secured.authority(clock), secured.agent() as agent:
+        await seen(agent, "clock-wrong")
+        assert not await secured.serves()
+        clock.off = timedelta(0)
+        await eventually(secured.serves, within_s=70)
 
 
 def prepared(directory: str, options: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from agent.dns.upstream import Server
 
 
 @pytest.mark.parametrize(
-    ("address", "root", "host", "port"),
+    ("address", "low_port", "host", "port"),
     [
         ("localhost:15053", False, "localhost", 15053),
         ("127.0.0.1:5300", False, "127.0.0.1", 5300),
@@ -19,18 +19,18 @@ from agent.dns.upstream import Server
         ("127.0.0.2:53", False, "localhost", 15053),
     ],
 )
-def test_addresses_are_read(address: str, host: str, port: int, *, root: bool) -> None:
-    """Port 53 is root's; anybody else is told, and gets the default."""
-    found = split_listen(address, root=root)
+def test_addresses_are_read(address: str, host: str, port: int, *, low_port: bool) -> None:
+    """Port 53 is not everybody's; anybody else is told, and gets the default."""
+    found = split_listen(address, low_port=low_port)
     assert found[:2] == (host, port)
-    assert bool(found[2]) == (address.endswith(":53") and not root)
+    assert bool(found[2]) == (address.endswith(":53") and not low_port)
 
 
 @pytest.mark.parametrize("address", ["", "localhost", ":53", "localhost:", "localhost:dns", "localhost:70000"])
 def test_other_texts_are_refused(address: str) -> None:
     """With what was wanted."""
     with pytest.raises(ValueError, match="want host:port"):
-        split_listen(address, root=True)
+        split_listen(address, low_port=True)
 
 
 @pytest.mark.parametrize(
