@@ -32,6 +32,7 @@ from discovery.sources.kubernetes_kinds import (
     ResourceFilter,
     decode_definition,
     resources_of,
+    unread,
 )
 from discovery.sources.kubernetes_objects import ClusterFindings, Served, change_of, decoder_of, last_good
 from discovery.sources.kubernetes_scope import NamespaceEdit, Namespaces, is_of_revision
@@ -119,7 +120,7 @@ class KubernetesSource:
             if i.problem
         ]
         kinds = [kind for kind, followed in self._followed.items() if len(followed.informer)]
-        return (*problems, *self._findings.all(kinds))
+        return (*problems, *self._findings.all(kinds), *unread(found for _, found in self._definitions.list()))
 
     @property
     def waiting_for(self) -> tuple[str, ...]:

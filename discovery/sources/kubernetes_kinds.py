@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from discovery.kube.resources import Resource
-from discovery.schema.kinds import KINDS, KindInfo, find_kind
+from discovery.schema.findings import Finding, Severity
+from discovery.schema.kinds import KindInfo, find_kind, is_mesh_group
 from discovery.schema.meta import Kind
 
-__all__ = ["CORE", "DEFINITIONS", "Definition", "ResourceFilter", "decode_definition", "resources_of"]
+__all__ = ["CORE", "DEFINITIONS", "Definition", "ResourceFilter", "decode_definition", "resources_of", "unread"]
 
 DEFINITIONS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 CORE: Final[Mapping[Kind, Resource]] = MappingProxyType(
@@ -41,9 +42,15 @@ class ResourceFilter(msgspec.Struct, frozen=True):
 
 
 class Definition(msgspec.Struct, frozen=True):
-    """What a CRD says about how to read its objects."""
+    """What a CRD says about how to read its objects.
 
-    info: KindInfo
+    Attributes:
+        kind: as objects state it.
+        info: what we know of the kind; None: it is meant for a mesh, and we do not serve it, or no version of it.
+    """
+
+    kind: str
+    info: KindInfo | None
     resource: Resource
 
 
@@ -72,16 +79,16 @@ _DECODER: Final = msgspec.json.Decoder(_Definition)
 
 
 def decode_definition(raw: bytes) -> Definition | None:
-    """The best served version of a CRD that is of a kind of ours; None if it is of none, or serves none we know."""
+    """The best served version of a CRD that is of a kind of ours; None if it is no business of a mesh."""
     spec = _DECODER.decode(raw).spec
     info = find_kind(spec.group, spec.names.kind)
-    if info is None or info.kind in CORE:
-        return None
     served = {version.name for version in spec.versions if version.served}
-    best = next((version for version in info.versions if version in served), None)
-    if best is None:
+    known = info.versions if info is not None and info.kind not in CORE else ()
+    best = next((version for version in known if version in served), "")
+    if not best and not (is_mesh_group(spec.group) and served):
         return None
-    return Definition(info, Resource(spec.group, best, spec.names.plural, namespaced=spec.scope != "Cluster"))
+    resource = Resource(spec.group, best or min(served), spec.names.plural, namespaced=spec.scope != "Cluster")
+    return Definition(spec.names.kind, info if best else None, resource)
 
 
 def resources_of(definitions: Iterable[Definition], wanted: ResourceFilter) -> dict[Kind, Resource]:
@@ -89,8 +96,24 @@ def resources_of(definitions: Iterable[Definition], wanted: ResourceFilter) -> d
     return {
         definition.info.kind: definition.resource
         for definition in definitions
-        if definition.info.kind in KINDS and wanted.accepts(str(definition.resource))
+        if definition.info is not None and wanted.accepts(str(definition.resource))
     }
+
+
+def unread(definitions: Iterable[Definition]) -> Iterator[Finding]:
+    """One finding for each group with CRDs that are meant for a mesh, but whose objects are not read."""
+    by_group: dict[str, list[str]] = {}
+    for definition in definitions:
+        if definition.info is None:
+            by_group.setdefault(definition.resource.group, []).append(definition.kind)
+    for group, kinds in sorted(by_group.items()):
+        yield Finding(
+            f"CustomResourceDefinition *.{group}",
+            "",
+            f"{', '.join(sorted(kinds))} can be created here, but this control plane does not read them",
+            "such objects have no effect, unless another controller serves them",
+            Severity.INFO,
+        )
 
 
 def _named(patterns: Sequence[str], name: str) -> bool:

@@ -163,6 +163,43 @@ async def test_a_crd_comes_goes_and_comes_again(kube_api: KubeApi, make: Callabl
     assert not [key for key in cluster.touched(Kind.SERVICE) if key.namespace == place]
 
 
+async def test_kinds_of_a_mesh_that_are_not_read_are_told(kube_api: KubeApi, make: Callable[..., Cluster]) -> None:
+    """While their definitions are there: whoever writes an HTTPRoute can find out why nothing happens."""
+    group = "gateway.networking.k8s.io"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"httproutes.{group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+        },
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {
+                "plural": "httproutes",
+                "singular": "httproute",
+                "kind": "HTTPRoute",
+                "listKind": "HTTPRouteList",
+            },
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+    cluster = make()
+
+    def told() -> bool:
+        return any("HTTPRoute can be created" in str(finding) for finding in cluster.source.findings)
+
+    async with cluster.running():
+        assert not told()
+        await kube_api.apply(definition)
+        await eventually(told)
+        await kube_api.delete(definition)
+        await eventually(lambda: not told())
+        assert cluster.source.waiting_for == ()
+
+
 async def test_namespaces_that_are_not_selected_cost_nothing(kube_api: KubeApi, make: Callable[..., Cluster]) -> None:
     """Their objects are not even decoded; a label makes them come and go."""
     inside = await kube_api.new_namespace(labels={"mesh": "on"})

@@ -10,7 +10,7 @@ import pytest
 from discovery.kube.resources import Resource
 from discovery.schema.kinds import KINDS
 from discovery.schema.meta import Kind
-from discovery.sources.kubernetes_kinds import ResourceFilter, decode_definition, resources_of
+from discovery.sources.kubernetes_kinds import ResourceFilter, decode_definition, resources_of, unread
 from tests.kit.kube_cluster import crds
 
 
@@ -27,6 +27,7 @@ def test_the_best_served_version_is_read() -> None:
     """Whatever order the CRD has them in."""
     found = decode_definition(raw(v1alpha3=True, v1beta1=True, v1=False))
     assert found is not None
+    assert found.info is not None
     assert (found.info.kind, found.resource) == (
         Kind.SIDECAR,
         Resource("networking.istio.io", "v1beta1", "sidecars"),
@@ -36,16 +37,26 @@ def test_the_best_served_version_is_read() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        raw("Other", v1=True),
+        raw("Other", "example.org", v1=True),
         raw(group="example.org", v1=True),
-        raw(v9=True),
         raw(v1=False),
         raw("Service", "", v1=True),
     ],
 )
 def test_crds_that_are_none_of_our_business(text: bytes) -> None:
-    """Other kinds, other groups, versions that we do not know; and nobody can replace Kubernetes' own kinds."""
+    """Other groups, whatever the kind, and what is not served; and nobody can replace Kubernetes' own kinds."""
     assert decode_definition(text) is None
+
+
+def test_what_is_meant_for_a_mesh_and_not_read_is_told() -> None:
+    """Kinds and versions that we do not know, by group; they are not read."""
+    api = "gateway.networking.k8s.io"
+    texts = (raw("HTTPRoute", api, v1=True), raw("GRPCRoute", api, v1=True), raw(v9=True), raw("Gateway", v1=True))
+    found = [definition for text in texts if (definition := decode_definition(text)) is not None]
+    assert list(resources_of(found, ResourceFilter())) == [Kind.GATEWAY]
+    gateway_api, istio = unread(found)
+    assert "GRPCRoute, HTTPRoute can be created" in str(gateway_api)
+    assert "Sidecar can be created" in str(istio)
 
 
 def test_every_kind_is_read_from_somewhere() -> None:
