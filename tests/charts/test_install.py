@@ -13,7 +13,7 @@ import helm_python as helm
 import pytest
 
 from tests.kit.eventually import eventually
-from tests.kit.helm import chart_path
+from tests.kit.helm import chart_path, render
 from tests.kit.kube_api.handle import ApiCallError, KubeApi
 from tests.kube.server import ControlPlane, running_control_plane
 
@@ -147,6 +147,69 @@ async def test_gateway_is_admitted(api: KubeApi, releases: helm.Config, values: 
     """In each of its forms."""
     async with _installed(releases, "gateway", "istio-ingress", values):
         assert await api.get("v1", "Service", "istio-ingress", _SYSTEM) is not None
+
+
+_EVERYTHING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+    (
+        "discovery",
+        "with all options",
+        {
+            "revision": "v2",
+            "revisionTags": ["stable"],
+            "autoscaleMin": 2,
+            "autoscaleBehavior": {"scaleDown": {"stabilizationWindowSeconds": 60}},
+            "memory": {"targetAverageUtilization": 80},
+            "pdb": {"minAvailable": 0, "unhealthyPodEvictionPolicy": "AlwaysAllow"},
+            "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "a/b", "whenUnsatisfiable": "DoNotSchedule"}],
+            "tolerations": [{"key": "a", "operator": "Exists"}],
+            "nodeSelector": {"kubernetes.io/os": "linux"},
+            "affinity": {"podAntiAffinity": {}},
+            "ipFamilyPolicy": "PreferDualStack",
+            "ipFamilies": ["IPv4"],
+            "volumes": [{"name": "more", "emptyDir": {}}],
+            "volumeMounts": [{"name": "more", "mountPath": "/more"}],
+            "envVarFrom": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}],
+            "env": {"PILOT_ENABLE_VHDS": False},
+            "global": {"networkPolicy": {"enabled": True}, "priorityClassName": "system-cluster-critical"},
+        },
+    ),
+    ("discovery", "with its own values", {}),
+    (
+        "gateway",
+        "with all options",
+        {
+            "revision": "v2",
+            "rbac": {"enabled": True},
+            "podDisruptionBudget": {"minAvailable": "50%"},
+            "networkPolicy": {"enabled": True},
+            "autoscaling": {
+                "targetMemoryUtilizationPercentage": 70,
+                "autoscaleBehavior": {"scaleUp": {"stabilizationWindowSeconds": 5}},
+            },
+            "service": {"loadBalancerClass": "a/b", "loadBalancerSourceRanges": ["10.0.0.0/8"]},
+            "env": {"A": "b"},
+            "minReadySeconds": 5,
+        },
+    ),
+    ("gateway", "with its own values", {}),
+)
+
+
+@pytest.mark.parametrize(
+    ("chart", "values"),
+    [(chart, values) for chart, _, values in _EVERYTHING],
+    ids=[" ".join(c[:2]) for c in _EVERYTHING],
+)
+async def test_every_field_is_one_that_kubernetes_has(api: KubeApi, chart: str, values: dict[str, Any]) -> None:
+    """Each object is admitted under strict validation, where a field that is misspelt or given twice is an error."""
+    manifests = render(chart, values, namespace="default")
+    for manifest in manifests:
+        path = await api.path(manifest["apiVersion"], manifest["kind"], manifest["metadata"].get("namespace", ""))
+        answer = await api.call("POST", path, manifest, query={"dryRun": "All", "fieldValidation": "Strict"})
+        assert answer.status == 201, (manifest["kind"], answer.body.decode())
+        assert "Warning" not in answer.headers, manifest["kind"]
+    optional = {"NetworkPolicy", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
+    assert not values or optional <= {manifest["kind"] for manifest in manifests}
 
 
 async def test_definitions_outlive_their_release(api: KubeApi, releases: helm.Config) -> None:

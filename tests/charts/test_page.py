@@ -86,7 +86,12 @@ class Shell:
         commands = directory / "bin"
         commands.mkdir()
         (commands / "kubectl").symlink_to(control_plane.programs["kubectl"])
-        for name, module in (("helm", "tests.kit.helm_command"), ("pilotctl", "discovery.ctl.cli")):
+        programs = {
+            "helm": "tests.kit.helm_command",
+            "pilotctl": "discovery.ctl.cli",
+            "pilot-discovery": "discovery.cli",
+        }
+        for name, module in programs.items():
             run = f"import sys; sys.argv[0] = '{name}'; from {module} import main; main()"
             (commands / name).write_text(f'#!/bin/sh\nexec {sys.executable} -c "{run}" "$@"\n')
             (commands / name).chmod(0o755)
@@ -125,6 +130,7 @@ async def test_every_command_does_what_the_page_says(api: KubeApi, control_plane
     async with _discovery(api, tmp_path) as running:
         port = (await running.said(r"listening .*what=monitoring.*?port=(\d+)"))[1]
         shell.environment["PILOTCTL_DISCOVERY_ADDRESS"] = f"http://127.0.0.1:{port}"
+        await shell(f"pilot-discovery {' '.join(_helm_test())} --host 127.0.0.1 --port {port}")
         for block in blocks:
             await shell(block)
             await _is_as_told(api, block)
@@ -134,6 +140,14 @@ async def test_every_command_does_what_the_page_says(api: KubeApi, control_plane
         left = [item["metadata"]["name"] for item in await api.list_all(_VERSIONS[kind], kind, _SYSTEM)]
         assert set(left) <= {"default"}, kind
     assert {item["metadata"]["name"] for item in await api.list_all("v1", "ConfigMap")} <= _OF_KUBERNETES
+
+
+def _helm_test() -> list[str]:
+    """What the pod of `helm test` runs; it is told the Service, which leads nowhere here."""
+    (container,) = one(render("discovery"), "Pod")["spec"]["containers"]
+    arguments: list[str] = container["args"]
+    assert arguments[1:3] == ["--host", "istiod.istio-system.svc"]
+    return [arguments[0], *arguments[3:]]
 
 
 async def _without_validation(api: KubeApi) -> None:
