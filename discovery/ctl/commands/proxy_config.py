@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from discovery.ctl.commands.proxy_log import log
 from discovery.ctl.dump import Dump, read_dump
 from discovery.ctl.options import Format, control_plane_options, file_option, format_option, print_data
 from discovery.ctl.options import the_control_plane as plane_of
@@ -64,6 +65,9 @@ def proxy_config() -> None:
 
     PROXY is the name of a proxy, name.namespace, or a part of it.
     """
+
+
+proxy_config.add_command(log)
 
 
 @proxy_config.command("cluster")
