@@ -50,6 +50,7 @@ from discovery.sources.mesh_file import MeshConfigSource
 from discovery.sources.source import Source
 from discovery.startup import STARTING, Announcement, Part, WarmUp, warm_up
 from discovery.store.cells import MESH, ClusterFacts
+from discovery.store.gauges import StoreGauges
 from discovery.store.state import Store
 from discovery.translate.generators import MeshGenerators
 from discovery.trust import SERVING_TTL, Trust
@@ -126,8 +127,9 @@ class _Discovery:
                 dual_stack=settings.dual_stack,
             ),
         )
+        StoreGauges(db, registry)
         if settings.reads_cluster:
-            self._cluster = await open_cluster(settings, store, readiness, Timing(clock))
+            self._cluster = await open_cluster(settings, store, readiness, Timing(clock), registry)
         sources = await self._sources(store)
         trust = await self._open_trust(MESH(db, None).trust_domain, registry)
         workloads = _workloads(settings, store, self._entries(store), clock, registry)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
+from prometheus_client import CollectorRegistry
+
 from discovery.kube.client import KubeClient, connect
 from discovery.kube.config import KubeConfig
 from discovery.kube.errors import KubeError
@@ -23,6 +25,7 @@ from discovery.settings import Settings
 from discovery.sources.kubernetes import KubernetesSettings, KubernetesSource
 from discovery.sources.kubernetes_kinds import CORE, ResourceFilter
 from discovery.sources.kubernetes_mesh import KubernetesMeshSource, mesh_config_map
+from discovery.sources.kubernetes_metrics import ClusterMetrics
 from discovery.sources.source import Apply
 from discovery.store.cells import MESH
 from discovery.store.state import ObjectChange, Store, StoreCommit
@@ -38,7 +41,13 @@ _MAX_S: Final = 5.0
 _TELL_S: Final = 10.0
 
 
-async def open_cluster(settings: Settings, store: Store, readiness: Readiness, timing: Timing) -> Cluster:
+async def open_cluster(
+    settings: Settings,
+    store: Store,
+    readiness: Readiness,
+    timing: Timing,
+    registry: CollectorRegistry | None = None,
+) -> Cluster:
     """Connect to the API server that the settings name. Nothing is read yet.
 
     Raises:
@@ -52,7 +61,7 @@ async def open_cluster(settings: Settings, store: Store, readiness: Readiness, t
     )
     client = await connect(config, clock=timing.clock, sleep=timing.sleep)
     log.info("cluster", api_server=client.server, cluster=settings.cluster_id)
-    return Cluster(client, settings, store, readiness, timing)
+    return Cluster(client, settings, store, readiness, timing, ClusterMetrics(registry))
 
 
 class Cluster:
@@ -64,7 +73,13 @@ class Cluster:
     """
 
     def __init__(
-        self, client: KubeClient, settings: Settings, store: Store, readiness: Readiness, timing: Timing
+        self,
+        client: KubeClient,
+        settings: Settings,
+        store: Store,
+        readiness: Readiness,
+        timing: Timing,
+        metrics: ClusterMetrics,
     ) -> None:
         self.client = client
         self._settings = settings
@@ -85,6 +100,7 @@ class Cluster:
                 runtime="Kubernetes" in settings.registries,
             ),
             selectors=lambda: MESH(store.db, None).discovery_selectors,
+            metrics=metrics,
         )
         store.subscribe(self._on_commit)
         readiness.block(_WAITING)

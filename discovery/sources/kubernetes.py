@@ -7,7 +7,7 @@ revision, later every turn of the event loop is one at most. Whatever the API se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -34,6 +34,7 @@ from discovery.sources.kubernetes_kinds import (
     resources_of,
     unread,
 )
+from discovery.sources.kubernetes_metrics import ClusterMetrics, WatchState
 from discovery.sources.kubernetes_objects import ClusterFindings, Served, change_of, decoder_of, last_good
 from discovery.sources.kubernetes_scope import NamespaceEdit, Namespaces, is_of_revision
 from discovery.sources.source import Apply
@@ -86,6 +87,7 @@ class KubernetesSource:
         *,
         settings: KubernetesSettings = KubernetesSettings(),  # noqa: B008 - immutable
         selectors: Callable[[], Sequence[LabelSelector]] = tuple,
+        metrics: ClusterMetrics | None = None,
     ) -> None:
         self.synced = asyncio.Event()
         self._client = client
@@ -109,6 +111,8 @@ class KubernetesSource:
         self._progress = asyncio.Event()
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._metrics = metrics or ClusterMetrics()
+        self._metrics.watch(self._watches)
         self._log = get_logger("kube")
 
     @property
@@ -246,7 +250,12 @@ class KubernetesSource:
             return lambda meta: accepts(meta.namespace)
         return lambda meta: accepts(meta.namespace) and is_of_revision(meta.labels, revision)
 
+    def _watches(self) -> Iterator[WatchState]:
+        for kind, followed in sorted(self._followed.items()):
+            yield WatchState(kind, followed.informer.counts.failures, bool(followed.informer.problem))
+
     def _heard(self, kind: Kind, changes: Sequence[Change[Served]]) -> None:
+        self._metrics.heard(kind, changes)
         for finding in self._findings.heard(kind, changes):
             self._log.warning("configuration problem", finding=str(finding))
         if kind not in CORE:

@@ -75,6 +75,13 @@ class Plane:
     async def until(self, condition: Callable[[], bool]) -> None:
         await self.stream.until(condition)
 
+    async def metrics(self) -> str:
+        return (await fetch(TcpTarget("127.0.0.1", self.http_port), "/metrics", timeout_s=5)).body.decode()
+
+    async def is_stale(self) -> bool:
+        """Whether it says that it does not hear of changes of Services."""
+        return 'pilot_k8s_watch_stale{type="Service"} 1.0' in await self.metrics()
+
     async def is_ready(self) -> bool:
         try:
             return (await fetch(TcpTarget("127.0.0.1", self.http_port), "/ready", timeout_s=5)).status == 200
@@ -217,6 +224,7 @@ async def test_last_good_is_served_while_the_api_server_is_away(world: KubeApi) 
     """Also to a proxy that comes only then; when it is back, what changed meanwhile arrives and nothing else."""
     async with running(world) as plane:
         await world.faults.stop()
+        await eventually(plane.is_stale)
         late = DeltaClient()
         async with AdsStream(plane.target, late) as stream:
             await stream.send(late.subscribe(CLUSTER))
@@ -226,6 +234,7 @@ async def test_last_good_is_served_while_the_api_server_is_away(world: KubeApi) 
         await world.faults.restart()
         await world.apply(service("web-7", "shop"))
         await plane.until(lambda: cluster(7) in plane.client.values(CLUSTER))
+        assert 'pilot_k8s_reg_events{event="add",type="Service"}' in await plane.metrics()
         assert {name for name in plane.sent if name.startswith(("Cluster ", "-Cluster "))} == {f"Cluster {cluster(7)}"}
 
 
