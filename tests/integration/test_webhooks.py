@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -44,7 +46,7 @@ async def _ready(port: int) -> bool:
 
 
 @asynccontextmanager
-async def _control_plane(api: KubeApi) -> AsyncIterator[int]:
+async def _control_plane(api: KubeApi, *, injects: bool = True) -> AsyncIterator[int]:
     """A control plane at work; gives the port of its metrics."""
     https, http = free_port(), free_port()
     flags = {flag.field: flag.default for flag in FLAGS} | {
@@ -57,8 +59,9 @@ async def _control_plane(api: KubeApi) -> AsyncIterator[int]:
         "httpsAddr": f"127.0.0.1:{https}",
     }
     api.double.webhooks.services[(_SYSTEM, "istiod", 443)] = f"127.0.0.1:{https}"
+    environ = {"ROOT_CA_DIR": "/no/such/authority", "INJECT_ENABLED": str(injects).lower()}
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(run_discovery(load_settings(flags, {"ROOT_CA_DIR": "/no/such/authority"})))
+        task = group.create_task(run_discovery(load_settings(flags, environ)))
         await eventually(lambda: _ready(http), within_s=30)
         yield http
         os.kill(os.getpid(), signal.SIGTERM)
@@ -122,6 +125,18 @@ async def test_pods_are_injected_and_bad_configuration_refused(kube_api: KubeApi
             'galley_validation_failed{group="networking.istio.io",reason="invalid_resource",resource="VirtualService"}'
         )
         assert failed in metrics
+
+
+async def test_the_page_of_metrics_is_whole(kube_api: KubeApi) -> None:
+    """Every metric of a control plane in a cluster has its row, with its meaning, and no row is about anything else."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)[^`]*` \| (.+) \|$", page.partition("\n## Configuration")[2], re.MULTILINE))
+    await kube_api.apply(_namespace(_SYSTEM))
+    async with _control_plane(kube_api, injects=False) as http:
+        text = (await fetch(TcpTarget("127.0.0.1", http), "/metrics", timeout_s=5)).body.decode()
+    assert rows == {
+        name: meaning.rstrip(".") for name, meaning in re.findall(r"^# HELP (\w+) (.+)$", text, re.MULTILINE)
+    }
 
 
 def _named(name: str) -> dict[str, Any]:
