@@ -32,6 +32,7 @@ from agent.identity import build_identity
 from agent.launch import Host, Launch, Paths, plan_launch
 from agent.metrics import Registry
 from agent.process_metrics import ProcessMetrics
+from agent.sds.trust_anchors import TrustAnchors
 from agent.settings import Settings
 from agent.status_port import build_status_server
 from agent.upstreams import ways_out, xds_upstream
@@ -220,6 +221,7 @@ def _services(
         settings, launch.paths, foreign_sds=host.foreign_sds, x509=x509, clock=clock, registry=registry
     )
     dns = _dns_proxy(settings, launch, clock=clock, registry=registry)
+    anchors = TrustAnchors(identity.secrets.set_trust_anchors) if settings.env.proxy_config_xds else None
     relay = XdsProxy(
         XdsProxyOptions(
             socket=Path(launch.paths.xds_socket),
@@ -230,12 +232,13 @@ def _services(
         x509=x509,
         clock=clock,
         metrics=RelayMetrics(registry),
-        intercepts=(dns.intercept,) if dns else (),
+        intercepts=[*([dns.intercept] if dns else ()), *([anchors] if anchors else ())],
     )
     sds = [] if settings.env.disable_envoy else [identity.server]
     names = [dns.server] if dns else []
     ways = ways_out(settings, exists=lambda path: Path(path).exists())
-    services: list[Service] = [*names, worker, *ways, identity.secrets, *sds, relay, envoy]
+    told = [anchors] if anchors else []
+    services: list[Service] = [*names, worker, *ways, identity.secrets, *told, *sds, relay, envoy]
     checker = build_health_checker(settings, launch, envoy, relay.report_health, clock=clock)
     services += [checker] if checker is not None else []
     if settings.config.status_port:

@@ -158,6 +158,10 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     dns_forward_parallel: Annotated[
         bool, _V("DNS_FORWARD_PARALLEL", "Ask all name servers of the host at once instead of one after the other.")
     ] = False
+    proxy_config_xds: Annotated[
+        bool,
+        _V("PROXY_CONFIG_XDS_AGENT", "Trust the roots too that the control plane tells (meshConfig.caCertificates)."),
+    ] = False
     dns_forward_timeout_s: Annotated[Seconds, _V("DNS_FORWARD_TIMEOUT", "How long each name server has.")] = Seconds(5)
 
     exit_on_zero_connections: Annotated[

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from discovery.debug.json_stream import Rows
 from discovery.debug.name_table import read_name_table
+from discovery.translate.trust_anchors import read_trust_anchors
 from discovery.wire.reflection import decode, to_dict
 from discovery.wire.resource import Resource
 from discovery.wire.type_urls import (
@@ -22,6 +23,7 @@ from discovery.wire.type_urls import (
     EXTENSION_CONFIG,
     LISTENER,
     NAME_TABLE,
+    PROXY_CONFIG,
     ROUTE,
     SECRET,
     SHORT_NAMES,
@@ -66,6 +68,8 @@ def resource_data(resource: Resource) -> dict[str, Any]:
     """A resource in JSON form with its type; keys in secrets are redacted."""
     if resource.type_url == NAME_TABLE:
         return {"@type": resource.type_url, **read_name_table(resource.value)}
+    if resource.type_url == PROXY_CONFIG:
+        return {"@type": resource.type_url, "caCertificatesPem": read_trust_anchors(resource.value)}
     data: dict[str, Any] = to_dict(decode(resource.type_url, resource.value))
     return {"@type": resource.type_url, **(_without_keys(data) if resource.type_url == SECRET else data)}
 

@@ -11,8 +11,9 @@ from discovery.translate.listeners import inbound_listener_index, outbound_liste
 from discovery.translate.name_table import name_table_index, name_table_key
 from discovery.translate.routes import VirtualHostsOf, empty_route, route_index, virtual_host_index
 from discovery.translate.tables import TableKey
+from discovery.translate.trust_anchors import trust_anchor_index
 from discovery.wire.resource import Resource
-from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, NAME_TABLE, ROUTE, VIRTUAL_HOST
+from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, NAME_TABLE, PROXY_CONFIG, ROUTE, VIRTUAL_HOST
 
 __all__ = ["MeshGenerators"]
 
@@ -48,6 +49,8 @@ class MeshGenerators:
                 )
             case t if t == NAME_TABLE:
                 return (TableKey(t, name_table_index, name_table_key(view.outbound)),)
+            case t if t == PROXY_CONFIG:
+                return (TableKey(t, trust_anchor_index, None),)
             case _:
                 return ()
 

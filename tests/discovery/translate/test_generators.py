@@ -6,13 +6,15 @@ import pytest
 
 from discovery.translate.generators import MeshGenerators
 from discovery.wire.envoy import ClusterLoadAssignment, RouteConfiguration
-from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, VIRTUAL_HOST
+from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, PROXY_CONFIG, ROUTE, SECRET, VIRTUAL_HOST
 from tests.kit.world import World
 
 GENERATORS = MeshGenerators()
 
 
-@pytest.mark.parametrize(("type_url", "count"), [(CLUSTER, 2), (LISTENER, 2), (ENDPOINT, 1), (ROUTE, 1), (SECRET, 0)])
+@pytest.mark.parametrize(
+    ("type_url", "count"), [(CLUSTER, 2), (LISTENER, 2), (ENDPOINT, 1), (ROUTE, 1), (PROXY_CONFIG, 1), (SECRET, 0)]
+)
 def test_tables_of_a_type(type_url: str, count: int) -> None:
     """Outbound and inbound apart, so that proxies share the former; a type that is not served has none."""
     tables = GENERATORS.tables(type_url, World().view, frozenset())
