@@ -16,7 +16,9 @@ def check_telemetry(spec: Telemetry) -> Iterator[Problem]:
     """What is wrong with the policy."""
     yield from check_policy_target(spec.selector, spec.target_refs, spec.target_ref)
     if len(spec.tracing) > 1:
-        yield warning("spec.tracing", f"{len(spec.tracing)} statements: a later one replaces what an earlier one says of the same")
+        yield warning(
+            "spec.tracing", f"{len(spec.tracing)} statements: a later one replaces what an earlier one says of the same"
+        )
     for i, tracing in enumerate(spec.tracing):
         yield from _tracing(tracing, f"spec.tracing[{i}]")
     for i, metrics in enumerate(spec.metrics):
