@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -12,11 +12,13 @@ from certs.errors import CertsError
 from certs.pem import load_certificates
 from discovery.ctl.errors import CtlError
 from discovery.ctl.vm.read import group_from, mesh_of
-from discovery.kube.client import KubeClient, connect
 from discovery.kube.config import KubeConfig
 from discovery.kube.errors import KubeError, NotFoundError
 from discovery.kube.resources import Resource
 from discovery.schema.meta import Object, Origin
+
+if TYPE_CHECKING:
+    from discovery.kube.client import KubeClient
 
 __all__ = ["ClusterReader", "opened_cluster"]
 
@@ -35,6 +37,8 @@ async def opened_cluster(kubeconfig: str, context: str) -> AsyncIterator[Cluster
     Raises:
         CtlError: the kubeconfig cannot be used; within the block: an answer is missing.
     """
+    from discovery.kube.client import connect  # an HTTP client that other commands do without
+
     client: KubeClient | None = None
     try:
         client = await connect(KubeConfig(kubeconfig=kubeconfig, context=context, user_agent="pilotctl"))
