@@ -29,6 +29,8 @@ __all__ = ["Handler", "Informer", "Selection"]
 
 _PAGE = 500
 _ONE_BY_ONE = 4
+_GATHER_S = 0.5
+_ALL = ""  # in the place of a namespace's name
 
 T = TypeVar("T")
 Handler = Callable[[Sequence[Change[T]]], None]
@@ -160,11 +162,12 @@ class Informer(Generic[T]):
     def include(self, namespaces: Collection[str]) -> None:
         """From now on ``accepts`` takes these namespaces' objects: read those that are there already.
 
-        A few namespaces are read one by one; where they are many, one look at everything costs less.
+        A few namespaces are read one by one; where they are many, one look at everything costs less. It waits a little,
+        as those who label many namespaces do so one after the other.
         """
         self._included.update(namespaces)
-        if len(namespaces) > _ONE_BY_ONE:
-            self._reflector.look_again()
+        if len(self._namespaces) + len(namespaces) > _ONE_BY_ONE:
+            self._namespaces.add(_ALL, after_s=_GATHER_S)
             return
         for namespace in namespaces:
             self._namespaces.add(namespace)
@@ -226,6 +229,9 @@ class Informer(Generic[T]):
 
     async def _read_namespace(self, namespace: str) -> None:
         """Read a namespace on its own; the queue tries again if that fails."""
+        if namespace == _ALL:
+            self._reflector.look_again()
+            return
         if namespace not in self._included:
             return
         path = self.resource.collection(namespace)

@@ -237,6 +237,7 @@ async def test_many_namespaces_that_become_ours_are_read_by_one_look() -> None:
         world.selected |= more
         world.api.will_list(kube_object("a", 1), *(kube_object(f"b{n}", 2, f"m{n}") for n in range(9)), version=6)
         world.informer.include(more)
+        await world.clock.pass_to_next_wake()
         await world.watching(2)
         assert not world.api.watches[0].open
         assert world.values == {"n/a": 1, **{f"m{n}/b{n}": 2 for n in range(9)}}
@@ -244,6 +245,23 @@ async def test_many_namespaces_that_become_ours_are_read_by_one_look() -> None:
         world.api.current.send("ADDED", kube_object("c", 7, "m3"))
         await eventually(lambda: world.values.get("m3/c") == 7)
     assert {path for path, _ in world.api.asked} == {"/apis/example.org/v1/things"}
+
+
+async def test_namespaces_that_become_ours_one_after_the_other_are_not_read_one_by_one() -> None:
+    """Whoever labels a hundred of them costs a few requests, not a hundred."""
+    world = World()
+    world.api.will_list(version=5)
+    async with world.running():
+        await world.watching()
+        for number in range(100):
+            world.api.will_list(version=6)
+            world.informer.include([f"m{number}"])
+        await eventually(lambda: len(world.api.asked) > 5)
+        await world.clock.pass_to_next_wake()
+        await world.watching(2)
+    paths = [path for path, _ in world.api.asked]
+    assert len([path for path in paths if "namespaces" in path]) <= 4
+    assert world.informer.counts.lists == 2
 
 
 async def test_who_subscribes_late_hears_of_everything() -> None:
