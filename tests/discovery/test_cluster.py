@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from discovery.auth.review_cache import CacheLimits
 from discovery.cluster import Cluster, open_cluster, without_runtime
 from discovery.engine import Database
+from discovery.kube.election import LeaseTimes
 from discovery.kube.errors import AccessError
 from discovery.kube.timing import Timing
 from discovery.runtime.readiness import Readiness
@@ -73,6 +75,21 @@ async def test_ready_only_after_everything_was_read(kube_api: KubeApi) -> None:
         assert ObjectKey(Kind.SERVICE, place, "a") in parts.store.objects
         await kube_api.apply(mesh("discoverySelectors: [{matchLabels: {no: such}}]"))
         await eventually(lambda: ObjectKey(Kind.SERVICE, place, "a") not in parts.store.objects)
+
+
+def test_the_page_tells_the_times_that_hold() -> None:
+    """Elections, remembered answers, requests."""
+    page = " ".join((Path(__file__).parents[2] / "docs" / "reference" / "cluster.md").read_text("utf-8").split())
+    times, limits = LeaseTimes(), CacheLimits()
+    assert f"a fifth of the {times.lease_s} s" in page
+    assert (times.renew_s, times.keep_s) == (times.lease_s / 5, 9.0)
+    assert "not succeeded for nine of them" in page
+    assert "An answer counts for a minute" in page
+    assert limits.accepted_s == 60
+    assert f"a refusal for {limits.refused_s:g} s" in page
+    defaults = {flag.field: flag.default for flag in FLAGS}
+    wanted = f"{defaults['kubernetesApiQPS']} a second, {defaults['kubernetesApiBurst']} at once"
+    assert f"limited to {wanted}" in page
 
 
 async def test_a_kubeconfig_that_is_missing_is_said() -> None:
