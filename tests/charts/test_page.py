@@ -130,7 +130,8 @@ async def test_every_command_does_what_the_page_says(api: KubeApi, control_plane
     async with _discovery(api, tmp_path) as running:
         port = (await running.said(r"listening .*what=monitoring.*?port=(\d+)"))[1]
         shell.environment["PILOTCTL_DISCOVERY_ADDRESS"] = f"http://127.0.0.1:{port}"
-        await shell(f"pilot-discovery {' '.join(_helm_test())} --host 127.0.0.1 --port {port}")
+        told = await shell(f"pilot-discovery {' '.join(_helm_test())} --host 127.0.0.1 --port {port}")
+        assert "0.1.0" in told
         for block in blocks:
             await shell(block)
             await _is_as_told(api, block)
