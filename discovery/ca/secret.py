@@ -36,12 +36,14 @@ class CaSecret(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         ours: we made it, so we renew it.
         version: its `resourceVersion`.
+        type: of the Secret, which nobody can change: one that was restored from a backup may be `Opaque`.
     """
 
     name: str
     ca: SigningCa
     ours: bool
     version: str
+    type: str = CA_SECRET_TYPE
 
 
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,6 +54,7 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
 class _Secret(msgspec.Struct, frozen=True):
     metadata: _Meta = _Meta()
     data: Mapping[str, str] | None = None
+    type: str = CA_SECRET_TYPE
 
 
 def decode_ca_secret(body: bytes, *, at: datetime) -> CaSecret:
@@ -82,10 +85,13 @@ def decode_ca_secret(body: bytes, *, at: datetime) -> CaSecret:
         crl=data.get(_CRL, b""),
         where=where,
     )
-    return CaSecret(name=name, ca=load_signing_ca(texts, at=at), ours=ours, version=secret.metadata.resource_version)
+    ca, version = load_signing_ca(texts, at=at), secret.metadata.resource_version
+    return CaSecret(name=name, ca=ca, ours=ours, version=version, type=secret.type)
 
 
-def encode_ca_secret(ca: SigningCa, *, namespace: str, name: str, version: str = "") -> bytes:
+def encode_ca_secret(
+    ca: SigningCa, *, namespace: str, name: str, version: str = "", secret_type: str = CA_SECRET_TYPE
+) -> bytes:
     """The Secret that keeps a CA of ours; its version, if it has one, is the condition of the write."""
     metadata = {"namespace": namespace, "name": name, "labels": {"app": "istiod"}}
     if version:
@@ -96,7 +102,7 @@ def encode_ca_secret(ca: SigningCa, *, namespace: str, name: str, version: str =
     body: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "type": CA_SECRET_TYPE,
+        "type": secret_type,
         "metadata": metadata,
         "data": {key: base64.b64encode(value).decode() for key, value in data.items()},
     }

@@ -97,6 +97,7 @@ async def open_secret_roots(
             await timing.sleep(next(delays))
         else:
             _log.info("authority read", secret=held.name, ours=held.ours)
+            await place.warn_of_others(held)
             return SecretRoots(place, held)
 
 
@@ -120,6 +121,22 @@ class _Place:
             return None
         return decode_ca_secret(body, at=self.timing.clock.now())
 
+    async def warn_of_others(self, held: CaSecret) -> None:
+        """An operator's authority in the place of ours: who has a certificate of ours must not become a stranger."""
+        if held.name == CA_SECRET:
+            return
+        try:
+            ours = await self.read(CA_SECRET)
+        except (KubeError, CaError):
+            return  # it is only about a warning
+        if ours is not None and not {*ours.ca.roots.roots} <= {*held.ca.roots.roots}:
+            _log.warning(
+                "workloads may still have certificates of an authority that is trusted no more",
+                secret=held.name,
+                before=CA_SECRET,
+                hint=f"add root-cert.pem of {CA_SECRET} to that of {held.name} until all have renewed, then delete the former",
+            )
+
     async def make(self) -> CaSecret:
         """A new one, or that of another replica that was faster."""
         name = PLUGGED_IN_SECRET if self.settings.use_cacerts else CA_SECRET
@@ -142,7 +159,7 @@ class _Place:
     async def replace(self, found: CaSecret, ca: SigningCa) -> bytes:
         """PUT it, on condition that it is as it was found."""
         namespace = self.settings.namespace
-        body = encode_ca_secret(ca, namespace=namespace, name=found.name, version=found.version)
+        body = encode_ca_secret(ca, namespace=namespace, name=found.name, version=found.version, secret_type=found.type)
         return await self.client.replace(SECRETS.object(namespace, found.name), body)
 
 

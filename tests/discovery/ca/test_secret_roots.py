@@ -82,6 +82,24 @@ async def test_operators_secret_comes_first(kube_api: KubeApi) -> None:
     assert await roots_in(kube_api, namespace) == b""
 
 
+@pytest.mark.parametrize("together", [False, True])
+async def test_an_operators_authority_in_the_place_of_ours(
+    kube_api: KubeApi, capsys: pytest.CaptureFixture[str], *, together: bool
+) -> None:
+    """Whoever brings one later is told to trust both for a while; who does, is not. Both roots are trusted then."""
+    namespace, ca = await kube_api.new_namespace(), present_root()
+    async with client_of(kube_api) as client:
+        before = (await opened(client, namespace)).roots.current
+        if together:
+            ca = msgspec.structs.replace(ca, roots=ca.roots + before.roots)
+        await kube_api.apply(plugged_in(namespace, ca))
+        capsys.readouterr()
+        after = (await opened(client, namespace)).roots.current
+    assert after.certificate == ca.certificate
+    assert ({*before.roots.roots} <= {*after.roots.roots}) is together
+    assert ("trusted no more" in capsys.readouterr().out) is not together
+
+
 async def test_root_of_ours_may_be_kept_in_cacerts(kube_api: KubeApi) -> None:
     """USE_CACERTS_FOR_SELF_SIGNED_CA."""
     namespace = await kube_api.new_namespace()
@@ -166,6 +184,22 @@ async def test_leader_renews_its_root_in_time(kube_api: KubeApi) -> None:
             assert fresh.key_pem() == old.key_pem()
             assert {*old.roots.roots} < {*fresh.roots.roots}
             assert fresh.valid_until > old.valid_until
+
+
+async def test_restored_root_is_renewed_too(kube_api: KubeApi) -> None:
+    """From a backup it may come with another type, which an API server lets nobody change."""
+    namespace = await kube_api.new_namespace()
+    restored = plugged_in(namespace, present_root())
+    restored["metadata"]["name"] = CA_SECRET
+    await kube_api.apply(restored)
+    async with client_of(kube_api) as client:
+        leader = await opened(client, namespace, FakeClock(PRESENT + timedelta(days=3650 * 0.81)))
+        old = leader.roots.current
+        async with running(leader.run, lambda: leader.lead(lasting_fence())):
+            await eventually(lambda: leader.roots.current.certificate != old.certificate)
+    found = await kube_api.get("v1", "Secret", CA_SECRET, namespace)
+    assert found is not None
+    assert found["type"] == "Opaque"
 
 
 @pytest.mark.kube_double
