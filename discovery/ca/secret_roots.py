@@ -130,11 +130,12 @@ class _Place:
         except (KubeError, CaError):
             return  # it is only about a warning
         if ours is not None and not {*ours.ca.roots.roots} <= {*held.ca.roots.roots}:
+            hint = f"add root-cert.pem of {CA_SECRET} to that of {held.name} until all workloads have renewed"
             _log.warning(
                 "workloads may still have certificates of an authority that is trusted no more",
                 secret=held.name,
                 before=CA_SECRET,
-                hint=f"add root-cert.pem of {CA_SECRET} to that of {held.name} until all have renewed, then delete the former",
+                hint=hint,
             )
 
     async def make(self) -> CaSecret:

@@ -155,6 +155,21 @@ async def test_replicas_follow_the_secret(kube_api: KubeApi) -> None:
     assert sorted(told) == [0, 1]
 
 
+async def test_another_root_beside_ours_is_trusted_and_stays(kube_api: KubeApi) -> None:
+    """The first step from our authority to an operator's: replicas trust both and sign with ours; the leader agrees."""
+    namespace, theirs = await kube_api.new_namespace(), present_root("theirs")
+    async with client_of(kube_api) as client:
+        replica = await opened(client, namespace)
+        ours = replica.roots.current
+        both = msgspec.structs.replace(ours, roots=ours.roots + theirs.roots)
+        async with running(replica.run, partial(replica.lead, lasting_fence())):
+            await kube_api.apply(msgspec.json.decode(encode_ca_secret(both, namespace=namespace, name=CA_SECRET)))
+            await eventually(lambda: theirs.certificate in replica.roots.current.roots.roots)
+            assert replica.roots.current.certificate == ours.certificate
+        assert await roots_in(kube_api, namespace) == both.roots.to_pem()
+        assert (await opened(client, namespace)).roots.current.roots == both.roots
+
+
 async def test_root_that_shares_nothing_is_not_taken_up(kube_api: KubeApi) -> None:
     """The mesh would fall apart; it is told, and the present one goes on signing."""
     namespace, old = await kube_api.new_namespace(), present_root()
