@@ -11,18 +11,20 @@ from cryptography import x509
 
 from certs.errors import CertsError
 from certs.pem import load_certificates
-from discovery.auth.caller import Credentials, Listener
-from discovery.auth.dev_issuer import DevIssuer
+from certs.spiffe import Spiffe
+from discovery.auth.caller import Caller, CallerKind, Credentials, Listener
+from discovery.auth.chain import Authenticator
+from discovery.auth.dev_issuer import DEV_ISSUER, DevIssuer
 from discovery.auth.errors import UnauthenticatedError
 from discovery.settings import FLAGS, load_settings
 from discovery.trust import Trust
 from tests.kit.fake_clock import FakeClock
 
 
-def trust(environ: dict[str, str] | None = None, **flags: Any) -> Trust:
+def trust(environ: dict[str, str] | None = None, reviewer: Authenticator | None = None, **flags: Any) -> Trust:
     defaults = {flag.field: flag.default for flag in FLAGS}
     settings = load_settings({**defaults, "configDir": "/x", **flags}, {"ROOT_CA_DIR": "", **(environ or {})})
-    return Trust(settings, trust_domain="cluster.local", clock=FakeClock())
+    return Trust(settings, trust_domain="cluster.local", clock=FakeClock(), reviewer=reviewer)
 
 
 def credentials(token: str) -> Credentials:
@@ -60,6 +62,41 @@ async def test_tokens_of_the_development_issuer_are_known(tmp_path: Path) -> Non
     assert [str(identity) for identity in caller.identities] == ["spiffe://cluster.local/ns/shop/sa/web"]
     with pytest.raises(UnauthenticatedError):
         await trust().gatekeeper.authenticate(credentials(token))
+
+
+class Reviewer:
+    """A cluster that knows one token; writes down how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def authenticate(self, credentials: Credentials) -> Caller | None:
+        self.asked += 1
+        if credentials.only("authorization") != "Bearer of-the-cluster":
+            raise UnauthenticatedError("the API server does not accept the token")
+        return Caller(
+            kind=CallerKind.TOKEN,
+            identities=(Spiffe(trust_domain="cluster.local", namespace="shop", service_account="pod"),),
+        )
+
+
+async def test_a_token_issuer_of_ones_own_comes_before_the_cluster(tmp_path: Path) -> None:
+    """Machines show tokens of an OpenID provider, pods those of the cluster: its API server hears of those alone."""
+    issuer = DevIssuer.open(tmp_path / "dev")
+    (tmp_path / "keys.json").write_bytes(issuer.jwks())
+    reviewer = Reviewer()
+    subject = trust({"TOKEN_ISSUER": DEV_ISSUER}, reviewer, tokenKeysFile=str(tmp_path / "keys.json")).gatekeeper
+    of_ours = issuer.issue(
+        namespace="shop", service_account="vm", now=datetime(2024, 1, 1, tzinfo=UTC), lifetime=timedelta(days=9999)
+    )
+    caller = await subject.authenticate(credentials(of_ours))
+    assert [str(identity) for identity in caller.identities] == ["spiffe://cluster.local/ns/shop/sa/vm"]
+    assert reviewer.asked == 0
+    caller = await subject.authenticate(credentials("of-the-cluster"))
+    assert [str(identity) for identity in caller.identities] == ["spiffe://cluster.local/ns/shop/sa/pod"]
+    with pytest.raises(UnauthenticatedError, match="the API server does not accept"):
+        await subject.authenticate(credentials("of-nobody"))
+    assert reviewer.asked == 2
 
 
 def test_a_broken_authority_stops_the_start(tmp_path: Path) -> None:
