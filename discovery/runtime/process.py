@@ -24,6 +24,7 @@ __all__ = ["MAX_LINE_BYTES", "LineSink", "Output", "Process", "ProcessEndedError
 
 # A longer line is cut in pieces: a child without line breaks must not grow our memory.
 MAX_LINE_BYTES: Final = 64 * 1024
+_UNKNOWN_TO_LOOP: Final = 255  # asyncio, where somebody else collected the process
 
 LineSink = Callable[[str, bytes], None]
 
@@ -194,14 +195,23 @@ class Process:
 
     def _on_exit(self, transport: asyncio.SubprocessTransport) -> None:
         asked = self._state in (ProcessState.STOPPING, ProcessState.KILLING)
-        returncode = transport.get_returncode()
-        self._exit = Exit.from_returncode(0 if returncode is None else returncode, asked=asked)
+        self._exit = Exit.from_returncode(_returncode(transport), asked=asked)
         if self._state is not ProcessState.NEW:  # see start()
             self._state = advance(self._state, ProcessEvent.ENDED)
         # Its children may outlive it. The group id cannot have been given away while a member lives, and without a
         # member the call fails; only a wrap of all process ids within this moment could fool it.
         _signal_group(transport.get_pid(), signal.SIGKILL)
         self._ended.set()
+
+
+def _returncode(transport: asyncio.SubprocessTransport) -> int:
+    """The status, whoever collected the process: the event loop, or its ``Popen`` while the transport was closed.
+
+    The one who comes too late makes something up: the event loop 255, the ``Popen`` 0.
+    """
+    by_loop = transport.get_returncode()
+    by_popen: int | None = transport.get_extra_info("subprocess").returncode
+    return (by_popen if by_loop == _UNKNOWN_TO_LOOP and by_popen else by_loop) or 0
 
 
 def _command(spec: ProcessSpec) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ from tests.kit.agent import settings
 from tests.kit.fake_clock import FakeClock
 from tests.kit.fake_istiod import FakeIstiod, delta_response
 from tests.kit.fake_resolver import ask_udp, question
-from tests.kit.live_agent import configure_envoy, free_ports, live_agent
+from tests.kit.free_ports import free_ports
+from tests.kit.live_agent import configure_envoy, live_agent
 from tests.kit.name_table import write_name_table
 
 CONF = "nameserver 127.0.0.9\nsearch shop.svc.cluster.local\n"

@@ -32,7 +32,8 @@ from discovery.wire.istio_ca import SERVICE as SERVICE_NAME
 from discovery.wire.istio_ca import CertificateRequest, decode_response, encode_request
 from discovery.wire.type_urls import CLUSTER
 from tests.kit.certs import key, spiffe
-from tests.kit.live_envoy import free_port, live_envoy
+from tests.kit.free_ports import free_port
+from tests.kit.live_envoy import live_envoy
 
 SERVICE = """
 apiVersion: v1

@@ -28,7 +28,7 @@ from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL
 from discovery.xds.server import AdsSettings
 from tests.kit.ads_envoy import AdsEnvoy, ads_envoy
 from tests.kit.eventually import eventually
-from tests.kit.live_envoy import free_port
+from tests.kit.free_ports import free_port
 from tests.kit.xds_live import LiveAds, live_ads
 from tests.kit.xds_world import HandMade
 

@@ -18,10 +18,10 @@ from discovery.runtime.logs import Logger, configure_logging
 from discovery.settings import FLAGS, load_settings
 from discovery.wire.type_urls import CLUSTER, ENDPOINT
 from tests.kit.eventually import eventually
+from tests.kit.free_ports import free_port
 from tests.kit.kube_api.errors import internal
 from tests.kit.kube_api.handle import KubeApi
 from tests.kit.kube_cluster import crds, endpoint_slice, namespace, pod, service
-from tests.kit.live_envoy import free_port
 from tests.kit.xds_clients import DeltaClient
 from tests.kit.xds_live import AdsStream
 

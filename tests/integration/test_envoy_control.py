@@ -17,8 +17,9 @@ from discovery.wire.envoy import Listener, serialize
 from tests.kit.agent import write_podinfo
 from tests.kit.eventually import eventually
 from tests.kit.fake_istiod import FakeIstiod, delta_response
+from tests.kit.free_ports import free_ports
 from tests.kit.live import inherited_environment
-from tests.kit.live_agent import LiveAgent, configure_envoy, free_ports, live_agent
+from tests.kit.live_agent import LiveAgent, configure_envoy, live_agent
 
 pytestmark = [pytest.mark.envoy]
 

@@ -22,7 +22,8 @@ from tests.kit.eventually import eventually
 from tests.kit.fake_ca import FakeCaServer
 from tests.kit.fake_istiod import FakeIstiod, delta_response
 from tests.kit.faults import PAGE, Fault, faults, render_faults
-from tests.kit.live_agent import LiveAgent, configure_envoy, free_ports, live_agent
+from tests.kit.free_ports import free_ports
+from tests.kit.live_agent import LiveAgent, configure_envoy, live_agent
 from tests.kit.mesh_ca import MeshCa
 
 pytestmark = [pytest.mark.envoy]

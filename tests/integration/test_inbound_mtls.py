@@ -24,7 +24,8 @@ from discovery.mesh.proxy import ProxyKey
 from discovery.wire.envoy import HttpConnectionManager
 from discovery.wire.node import InterceptionMode, NodeType
 from tests.kit.envoy_types import to_dict
-from tests.kit.live_envoy import free_port, live_envoy, with_local_secrets
+from tests.kit.free_ports import free_port
+from tests.kit.live_envoy import live_envoy, with_local_secrets
 from tests.kit.mesh_ca import MeshCa
 from tests.kit.world import World
 

@@ -15,8 +15,9 @@ import pytest
 
 from discovery.runtime.http_client import HttpClientError
 from tests.kit.eventually import eventually
+from tests.kit.free_ports import free_ports
 from tests.kit.live import LiveDiscovery, beside, until
-from tests.kit.live_agent import LiveAgent, free_ports
+from tests.kit.live_agent import LiveAgent
 from tests.kit.live_backend import Backend, call, serving_backend
 from tests.kit.live_load import Load
 from tests.kit.live_mesh import SecureMesh, Workload

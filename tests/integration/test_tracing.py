@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
-from tests.kit.live_agent import free_ports
+from tests.kit.free_ports import free_ports
 from tests.kit.live_backend import Backend, call, serving_backend
 from tests.kit.live_mesh import Pair, SecureMesh, serves, workloads
 

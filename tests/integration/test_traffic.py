@@ -20,8 +20,8 @@ import yaml
 from discovery.runtime.clock import SystemClock
 from discovery.runtime.http import Request, Response
 from discovery.runtime.http_client import HttpClientError
+from tests.kit.free_ports import free_ports
 from tests.kit.live import LiveDiscovery, live_discovery, until
-from tests.kit.live_agent import free_ports
 from tests.kit.live_backend import Backend, call, serving_backend
 from tests.kit.live_proxy import LiveProxy, ProxyNode, live_proxy
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.free_ports import free_ports
 from tests.kit.live import until
-from tests.kit.live_agent import free_ports
 from tests.kit.live_mesh import SecureMesh
 from tests.kit.mesh_ca import MeshCa
 

@@ -19,9 +19,9 @@ from discovery.runtime.http_client import HttpClientError, TcpTarget, fetch
 from discovery.runtime.logs import Logger, configure_logging
 from discovery.settings import FLAGS, load_settings
 from tests.kit.eventually import eventually
+from tests.kit.free_ports import free_port
 from tests.kit.helm import one, render
 from tests.kit.kube_api.handle import ApiCallError, KubeApi
-from tests.kit.live_envoy import free_port
 
 pytestmark = pytest.mark.kube_double
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,21 +19,12 @@ from discovery.runtime.process import Output, Process, ProcessSpec
 from discovery.runtime.process_lifecycle import Exit
 from discovery.wire import type_urls
 from tests.kit.fake_istiod import FakeStream, delta_response
+from tests.kit.free_ports import free_ports
 
-__all__ = ["LiveAgent", "configure_envoy", "free_ports", "live_agent"]
+__all__ = ["LiveAgent", "configure_envoy", "live_agent"]
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _NAMES: Final = ("proxyAdminPort", "statusPort", "ENVOY_STATUS_PORT", "ENVOY_PROMETHEUS_PORT")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, for programs that cannot be told to take any."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [listener.getsockname()[1] for listener in sockets]
-    finally:
-        for listener in sockets:
-            listener.close()
 
 
 class LiveAgent:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,17 +15,10 @@ from typing import Any
 from tests.kit.mesh_ca import MeshCa, Pair
 from tests.kit.prerequisites import envoy_binary
 
-__all__ = ["free_port", "live_envoy", "with_local_secrets"]
+__all__ = ["live_envoy", "with_local_secrets"]
 
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
 _START_LIMIT_S = 20.0
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody has at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def with_local_secrets(document: Any, folder: Path, ca: MeshCa, pair: Pair) -> Any:

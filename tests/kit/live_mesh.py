@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from discovery.auth.dev_issuer import DevIssuer
+from tests.kit.free_ports import free_ports
 from tests.kit.live import LiveDiscovery, live_discovery, until
-from tests.kit.live_agent import LiveAgent, free_ports, live_agent
+from tests.kit.live_agent import LiveAgent, live_agent
 from tests.kit.live_backend import Backend, call, serving_backend
 
 __all__ = ["Pair", "SecureMesh", "Workload", "prepared", "serves", "workloads"]

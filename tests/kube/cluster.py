@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import msgspec
 
+from tests.kit.free_ports import free_ports
 from tests.kit.kube_api.handle import KubeApi
 from tests.kit.live import inherited_environment, until
-from tests.kit.live_agent import free_ports
 from tests.kit.netns import Namespace
 from tests.kube.credentials import PROXY, SCHEDULER
 from tests.kube.launcher import Launcher, Running, wait_until

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 import msgspec
 
+from tests.kit.free_ports import free_ports
 from tests.kit.kube_api.handle import ApiAddress
-from tests.kit.live_agent import free_ports
 from tests.kube.credentials import CONTROLLER_MANAGER, Credentials, make_credentials
 from tests.kube.launcher import Launcher, Running, wait_until
 from tests.kube.programs import find_programs

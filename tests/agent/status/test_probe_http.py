@@ -20,7 +20,8 @@ from agent.status.probe_http import (
     forwarded_headers,
 )
 from discovery.runtime.http import Request, Response
-from tests.kit.live_envoy import free_port, live_envoy
+from tests.kit.free_ports import free_port
+from tests.kit.live_envoy import live_envoy
 from tests.kit.mesh_ca import MeshCa
 from tests.kit.tcp_server import scripted_server
 

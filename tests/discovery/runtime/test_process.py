@@ -196,6 +196,17 @@ async def test_cancellation_while_stopping_still_kills() -> None:
     assert (await process.wait()).signal == signal.SIGKILL
 
 
+async def test_how_it_ended_is_known_whoever_collects_it() -> None:
+    """Letting go of a process that has just ended may collect it before the loop does, which then knows of none."""
+    for _ in range(20):
+        process = Process(_shell("exec sleep 60"))
+        await process.start()
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.kill_now()
+        assert (await process.wait()).signal == signal.SIGKILL
+
+
 def test_lines_need_a_sink() -> None:
     """Output that nobody takes is a mistake of the caller."""
     with pytest.raises(ValueError, match="needs a sink"):

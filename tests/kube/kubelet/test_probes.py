@@ -11,7 +11,7 @@ import grpc.aio
 import pytest
 from aiohttp import web
 
-from tests.kit.live_agent import free_ports
+from tests.kit.free_ports import free_ports
 from tests.kube.kubelet.probes import ProbeTally, Verdict, ask_once, named_port, parse_probe
 
 
