@@ -338,8 +338,9 @@ async def test_a_flood_of_requests_is_slowed_and_others_are_served() -> None:
                 live.put("shop", CLUSTER, {"a": b"a=2", "b": b"b=1"})
                 await stream.until(lambda: client.values(CLUSTER)["a"] == b"a=2", within_s=2)
             before, started = sent, asyncio.get_running_loop().time()
-            await eventually(lambda: asyncio.get_running_loop().time() > started + 0.2)
-            assert sent - before < 500  # 200 a second, and what fits into buffers on the way
+            await eventually(lambda: sent > before + 600, within_s=30)
+            # 200 a second, less what fits into buffers on the way; a machine that is slower besides changes nothing.
+            assert asyncio.get_running_loop().time() - started > 1
             pouring.cancel()
         flood.cancel()
         await channel.close()
