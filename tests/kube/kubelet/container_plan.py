@@ -131,7 +131,7 @@ def _mounts(container: Json, files: PodFiles) -> tuple[Mount, ...]:
             source /= entry["subPath"]
         target = entry["mountPath"].rstrip("/") or "/"
         mounts.append(Mount(source=source, target=target, read_only=bool(entry.get("readOnly"))))
-    return tuple(sorted(mounts, key=lambda mount: mount.target.count("/")))  # a mount inside another comes after it
+    return tuple(mounts)
 
 
 def render_start(plan: ContainerPlan, root: Path) -> str:
@@ -154,14 +154,19 @@ def render_start(plan: ContainerPlan, root: Path) -> str:
         "for link in bin sbin lib lib32 lib64; do [ -L /$link ] && cp -P /$link $link; done",
         f"for name in {' '.join(_COPIED)}; do if [ -e /etc/$name ]; then cp -RL /etc/$name etc/ || true; fi; done",
         f"{{ cat /etc/passwd; echo {shlex.quote(_PROXY_USER)}; }} > etc/passwd",
-        *(_bind(Mount(source=path, target=str(path), read_only=True)) for path in plan.host_paths),
-        *(_bind(mount) for mount in plan.mounts),
+        *(_bind(mount) for mount in _outermost_first(plan)),
         f"mkdir -p {shlex.quote('.' + plan.directory)}",
     ]
     if plan.read_only:
         lines.append(f"mount -o remount,bind,ro {at}")
     lines.append(f"exec chroot {at} {_as_user(plan)} {_in_environment(plan)} {shlex.join(plan.argv)}")
     return "\n".join(lines)
+
+
+def _outermost_first(plan: ContainerPlan) -> list[Mount]:
+    """All mounts, none hidden by another: a volume may be at ``/tmp``, and this project's tree may be below that."""
+    host = [Mount(source=path, target=str(path), read_only=True) for path in plan.host_paths]
+    return sorted([*host, *plan.mounts], key=lambda mount: mount.target.count("/"))
 
 
 def _bind(mount: Mount) -> str:

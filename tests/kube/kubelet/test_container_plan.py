@@ -23,10 +23,10 @@ FILES = PodFiles(
 )
 
 
-def plan(container: dict[str, Any], **shared: Any) -> ContainerPlan:
+def plan(container: dict[str, Any], host: str = "/usr", **shared: Any) -> ContainerPlan:
     """The plan of a container; further words are the pod's security context."""
     pod = {"metadata": {}, "spec": {"securityContext": shared, "containers": [container]}}
-    return plan_container(pod, container, image=IMAGE, environment={"A": "1"}, files=FILES, host=[Path("/usr")])
+    return plan_container(pod, container, image=IMAGE, environment={"A": "1"}, files=FILES, host=[Path(host)])
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,13 @@ def test_the_script_of_a_start() -> None:
     assert lines[-1].startswith("exec chroot /r setpriv --reuid 1337 --regid 1337 --groups 1337 ")
     assert "--no-new-privs" in lines[-1]
     assert lines[-1].endswith("""env -i -C / A=1 agent 'it'"'"'s'""")
+
+
+def test_a_volume_hides_nothing_of_the_machine() -> None:
+    """A checkout may be below `/tmp`, where a container has a volume."""
+    mounts = [{"name": "data", "mountPath": "/tmp"}]
+    lines = render_start(plan({"volumeMounts": mounts}, host="/tmp/of/ours"), Path("/r")).splitlines()
+    assert lines.index("mount --bind /v/data ./tmp") < lines.index("mount --bind -o ro /tmp/of/ours ./tmp/of/ours")
 
 
 def test_a_command_inside_is_the_same_user() -> None:
