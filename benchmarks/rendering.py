@@ -25,6 +25,7 @@ from discovery.mesh.proxy import ProxyKey, ProxyView
 from discovery.mesh.scope import egress_listeners
 from discovery.mesh.warm import warm_selection
 from discovery.schema.decode import decode
+from discovery.schema.kinds import KINDS
 from discovery.schema.mesh_config import MeshConfig
 from discovery.schema.meta import Object
 from discovery.store.cells import ClusterFacts
@@ -76,6 +77,8 @@ def _load(case: Mapping[str, Any], defaults: Mapping[str, Any]) -> _Case:
         decoded = decode(document, namespace=defaults["default_namespace"])
         objects += decoded.objects
         unknown.update(ignored.split()[1] for ignored in decoded.ignored)
+        # What is read but not translated would make its rows cheaper than they are.
+        unknown.update(str(obj.key.kind) for obj in decoded.objects if not KINDS[obj.key.kind].translated)
     types = tuple(case.get("types", defaults["types"]))
     return _Case(case["name"], types, tuple(objects), tuple(sorted(unknown)))
 
