@@ -4,7 +4,7 @@
 lands outside the tree, in a folder named by a hash of what it was built from, so a second checkout finds it ready and a
 new version does not disturb an old one. The versions are those of the two `go.mod` beside this file.
 
-`python -m tests.kube.programs` makes them and says where they are.
+`python -m tests.kube.programs` makes them and says which versions they are, and where.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["ProgramsError", "find_go", "find_programs", "is_ready", "kubernetes_version"]
+__all__ = ["ProgramsError", "find_go", "find_programs", "is_ready", "kubernetes_version", "told_version"]
 
 _MODULES: Final = Path(__file__).parent / "binaries"
 _GO_HOME: Final = Path("/usr/local/go/bin/go")  # where Go's own archive unpacks, often not on PATH
@@ -139,6 +139,13 @@ def _build_one(go: str, folder: Path, name: str, environ: Mapping[str, str]) -> 
         made.rename(folder / name)  # whoever sees it sees all of it
 
 
+def told_version(program: Path) -> str:
+    """What a program says of its version, in one line."""
+    asked = ["version", "--client"] if program.name == "kubectl" else ["--version"]
+    done = subprocess.run([str(program), *asked], text=True, capture_output=True, timeout=30, check=True)
+    return done.stdout.splitlines()[0]
+
+
 if __name__ == "__main__":
     for program_name, program_path in sorted(find_programs(os.environ).items()):  # noqa: TID251 - a command's own
-        sys.stdout.write(f"{program_name} {program_path}\n")
+        sys.stdout.write(f"{program_name}: {told_version(program_path)}, {program_path}\n")

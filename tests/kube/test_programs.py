@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kube.programs import ProgramsError, find_go, find_programs, is_ready, kubernetes_version
+from tests.kube.programs import ProgramsError, find_go, find_programs, is_ready, kubernetes_version, told_version
 
 
 def executable(path: Path) -> Path:
@@ -66,3 +66,13 @@ def test_a_failed_build_tells_why(tmp_path: Path) -> None:
     with pytest.raises(ProgramsError, match="no such module"):
         find_programs(environ)
     assert not is_ready(environ)
+
+
+@pytest.mark.parametrize("name", ["kube-apiserver", "kubectl"])
+def test_a_program_tells_its_version(tmp_path: Path, name: str) -> None:
+    """Also one that was not built here; kubectl alone has a command for it."""
+    program = tmp_path / name
+    wanted = "version --client" if name == "kubectl" else "--version"
+    program.write_text(f'#!/bin/sh\n[ "$*" = "{wanted}" ] && echo "Kubernetes v1.2.3" && echo more\n')
+    program.chmod(0o755)
+    assert told_version(program) == "Kubernetes v1.2.3"
