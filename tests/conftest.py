@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
+from discovery.runtime.logs import Logger
 from tests.kit.conformance import Case, Score, conformance_property, tally_property
 from tests.kit.kube_api.fixture import kube_api
 from tests.kit.prerequisites import CHECKS, missing
@@ -20,6 +22,16 @@ IN_CI = os.environ.get("CI", "").lower() == "true"  # noqa: TID251 - a setting o
 # Examples are timed by nothing: on a shared machine any of them may be slow once.
 settings.register_profile("pilot-mesh", deadline=None)
 settings.load_profile("pilot-mesh")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Programs set up the logging of the whole process; the next test finds nothing of that."""
+    backend = Logger.__dict__["backend"]
+    yield
+    Logger.backend = backend
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
