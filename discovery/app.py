@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from certs.errors import CertsError
 from discovery.admission import Admission
 from discovery.auth.caller import Listener
+from discovery.auth.issuer_keys import IssuerKeys
 from discovery.auth.jwks import JwksError
 from discovery.ca.metrics import CaMetrics
 from discovery.ca.policy import CaPolicy
@@ -53,7 +54,7 @@ from discovery.store.cells import MESH, ClusterFacts
 from discovery.store.gauges import StoreGauges
 from discovery.store.state import Store
 from discovery.translate.generators import MeshGenerators
-from discovery.trust import SERVING_TTL, Trust
+from discovery.trust import SERVING_TTL, Trust, issuer_keys
 from discovery.writing import Writing, node_authorizer, open_authority, token_reviewer
 from discovery.xds.delivery import Deliveries
 from discovery.xds.endpoint import GrpcEndpoint, GrpcSettings
@@ -107,6 +108,7 @@ class _Discovery:
         self._authority: SecretRoots | None = None
         self._writing: Writing | None = None
         self._admission: Admission | None = None
+        self._issuer: IssuerKeys | None = None
         self._private = Path()
         self._signers = ThreadPoolExecutor(_SIGNERS, thread_name_prefix="sign")
         self.services: list[Service] = []
@@ -170,6 +172,7 @@ class _Discovery:
         self.services = [
             *self._http(content),
             *sources,
+            *([self._issuer] if self._issuer is not None else []),
             WarmUp(db, generators),
             *(self._cluster.services(lambda: warm_up(db, generators)) if self._cluster is not None else ()),
             *([workloads] if workloads is not None else []),
@@ -216,8 +219,9 @@ class _Discovery:
     async def _open_trust(self, trust_domain: str, registry: CollectorRegistry) -> Trust:
         """The authority and the authenticators; with a cluster, the Secret of the one and the token reviews of it."""
         settings, cluster, timing = self._settings, self._cluster, Timing(self._clock)
+        self._issuer = issuer_keys(settings, timing=timing, registry=registry)
         if cluster is None:
-            return Trust(settings, trust_domain=trust_domain, clock=self._clock)
+            return Trust(settings, trust_domain=trust_domain, clock=self._clock, issuer=self._issuer)
         opening = open_authority(settings, cluster.client, trust_domain=trust_domain, timing=timing)
         self._authority = await first_of(opening, _wait(self._until))
         return Trust(
@@ -228,6 +232,7 @@ class _Discovery:
             reviewer=token_reviewer(
                 settings, cluster.client, trust_domain=trust_domain, timing=timing, registry=registry
             ),
+            issuer=self._issuer,
         )
 
     async def _writers(

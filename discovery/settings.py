@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from discovery.admission_settings import ADMISSION_VARIABLES, AdmissionSettings, read_admission_settings
+from discovery.token_settings import TOKEN_VARIABLES, TokenSettings, read_token_settings
 from discovery.wire.durations import DurationError, parse_duration
 from discovery.writing_settings import WRITING_VARIABLES, WritingSettings, read_writing_settings
 
@@ -81,7 +82,7 @@ FLAGS: Final[tuple[Flag, ...]] = (
     Flag(("--tlsCertFile",), _SECURITY, "", "Certificate chain of the secure port."),
     Flag(("--tlsKeyFile",), _SECURITY, "", "Private key of the secure port."),
     Flag(("--caDir",), _SECURITY, "", "Where a self-signed authority is kept; empty: it lives as long as the process."),
-    Flag(("--tokenKeysFile",), _SECURITY, "", "JWKS file that workload tokens are verified with (JWT_RULE)."),
+    Flag(("--tokenKeysFile",), _SECURITY, "", "JWKS file that tokens of TOKEN_ISSUER are verified with."),
     Flag(
         ("--devTokenDir",),
         _SECURITY,
@@ -156,6 +157,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     Variable("CLUSTER_ID", "Kubernetes", "Name of the local cluster."),
     Variable("ISTIO_DUAL_STACK", "false", "A pod with addresses of both families is one endpoint with both, not two."),
+    *(Variable(*row) for row in TOKEN_VARIABLES),
     *(Variable(*row) for row in WRITING_VARIABLES),
     *(Variable(*row) for row in ADMISSION_VARIABLES),
 )
@@ -213,6 +215,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     self_signed_ttl: timedelta
     token_audiences: tuple[str, ...]
     token_issuer: str
+    tokens: TokenSettings
     authenticate: bool
     check_identity: bool
     custom_hosts: tuple[str, ...]
@@ -351,6 +354,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
         ),
         token_audiences=_list(read.variable("TOKEN_AUDIENCES")),
         token_issuer=read.variable("TOKEN_ISSUER"),
+        tokens=read_token_settings(read),
         authenticate=read.switch("XDS_AUTH"),
         check_identity=read.switch("PILOT_ENABLE_XDS_IDENTITY_CHECK"),
         custom_hosts=_list(read.variable("ISTIOD_CUSTOM_HOST")),

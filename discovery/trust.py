@@ -9,21 +9,29 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry
+
 from certs import pem
 from certs.bundle import TrustBundle, TrustBundles, load_bundle
 from certs.ca import LeafRequest, new_serial, sign_leaf
 from certs.keys import dump_key, generate_key
 from discovery.auth.chain import Authenticator, AuthenticatorChain
 from discovery.auth.dev_issuer import DevIssuer
+from discovery.auth.issuer_keys import IssuerKeys, KeyMetrics
 from discovery.auth.jwks import load_jwks
-from discovery.auth.jwt import JwtAuthenticator, JwtRule
+from discovery.auth.jwks_client import JwksClient, JwksClientSettings
+from discovery.auth.jwt import FixedKeys, JwtAuthenticator, JwtRule
 from discovery.auth.xfcc import XfccAuthenticator
 from discovery.ca.roots import CaRoots, CaSettings
 from discovery.front.service import ServingCertificate
+from discovery.kube.timing import Timing
 from discovery.runtime.clock import Clock
+from discovery.runtime.logs import get_logger
 from discovery.settings import Settings
 
-__all__ = ["SERVING_TTL", "Trust", "ca_settings"]
+__all__ = ["SERVING_TTL", "Trust", "ca_settings", "issuer_keys"]
+
+log = get_logger("default")
 
 SERVING_TTL: Final = timedelta(hours=24)
 
@@ -39,6 +47,20 @@ def ca_settings(settings: Settings, trust_domain: str) -> CaSettings:
     )
 
 
+def issuer_keys(settings: Settings, *, timing: Timing, registry: CollectorRegistry) -> IssuerKeys | None:
+    """The service that fetches the keys of the provider in JWT_RULE; None where there is none, or it gives its keys."""
+    tokens, metrics = settings.tokens, KeyMetrics(registry)  # always there: 0 is a figure too
+    if tokens.oidc is None or tokens.oidc.keys:
+        return None
+    if tokens.skip_verify:
+        log.warning(
+            "JWKS_RESOLVER_INSECURE_SKIP_VERIFY is on: who answers in the issuer's place can be anybody in the mesh",
+            issuer=tokens.oidc.issuer,
+        )
+    client = JwksClient(JwksClientSettings(extra_roots=tokens.extra_roots, skip_verify=tokens.skip_verify))
+    return IssuerKeys(tokens.oidc, client, refresh=tokens.refresh, timing=timing, metrics=metrics)
+
+
 class Trust:
     """Holds the authority and answers who may be trusted with what."""
 
@@ -50,12 +72,14 @@ class Trust:
         clock: Clock,
         roots: CaRoots | None = None,
         reviewer: Authenticator | None = None,
+        issuer: IssuerKeys | None = None,
     ) -> None:
         """Open the authority, unless it is given, and read the key files.
 
         Args:
             roots: an authority that is kept elsewhere, such as in a Secret.
             reviewer: who is asked about tokens last.
+            issuer: keys of the provider in JWT_RULE, unless it gives them itself.
 
         Raises:
             CaError: there is an authority that cannot be used.
@@ -66,6 +90,7 @@ class Trust:
         self._trust_domain = trust_domain
         self._clock = clock
         self._reviewer = reviewer
+        self._issuer = issuer
         self.roots = roots or CaRoots.open(ca_settings(settings, trust_domain), now=clock.now())
         self._client_roots = self._read_client_roots()
         self.gatekeeper = AuthenticatorChain(self._authenticators())
@@ -89,12 +114,17 @@ class Trust:
             rule = JwtRule(
                 issuer=self._settings.token_issuer,
                 audiences=audiences,
-                keys=load_jwks(path.read_bytes(), where=str(path)),
+                keys=FixedKeys(load_jwks(path.read_bytes(), where=str(path))),
             )
             found.append(JwtAuthenticator(rule, trust_domain=self._trust_domain, clock=self._clock))
         if self._settings.dev_token_dir:
             issuer = DevIssuer.open(Path(self._settings.dev_token_dir))
             rule = issuer.rule(audiences=audiences)
+            found.append(JwtAuthenticator(rule, trust_domain=self._trust_domain, clock=self._clock))
+        oidc = self._settings.tokens.oidc
+        if oidc is not None:
+            source = self._issuer if self._issuer is not None else FixedKeys(oidc.keys)
+            rule = JwtRule(issuer=oidc.issuer, audiences=oidc.audiences, keys=source)
             found.append(JwtAuthenticator(rule, trust_domain=self._trust_domain, clock=self._clock))
         if self._reviewer is not None:
             found.append(self._reviewer)

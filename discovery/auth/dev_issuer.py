@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from certs.files import FileMode, create_private, write_atomically
 from certs.keys import KeyKind, dump_key, generate_key, load_key
 from discovery.auth.jwks import VerificationKey, encode_base64url
-from discovery.auth.jwt import SUBJECT_PREFIX, JwtRule
+from discovery.auth.jwt import SUBJECT_PREFIX, FixedKeys, JwtRule
 
 __all__ = ["DEV_AUDIENCE", "DEV_ISSUER", "DevIssuer", "DevIssuerError"]
 
@@ -60,7 +60,7 @@ class DevIssuer:
 
     def rule(self, *, audiences: frozenset[str] = frozenset({DEV_AUDIENCE})) -> JwtRule:
         """What a `JwtAuthenticator` needs to accept the tokens."""
-        return JwtRule(issuer=DEV_ISSUER, audiences=audiences, keys=(self._verification,))
+        return JwtRule(issuer=DEV_ISSUER, audiences=audiences, keys=FixedKeys((self._verification,)))
 
     def jwks(self) -> bytes:
         """The public key as a JWK set, for another control plane that is to accept the tokens."""

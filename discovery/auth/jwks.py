@@ -22,7 +22,16 @@ from certs.errors import KeyMaterialError
 from certs.keys import PublicKey, accept_public_key
 from discovery.auth.errors import UnauthenticatedError
 
-__all__ = ["JwksError", "VerificationKey", "decode_base64url", "encode_base64url", "load_jwks", "verify_signature"]
+__all__ = [
+    "JwksError",
+    "SignedToken",
+    "VerificationKey",
+    "decode_base64url",
+    "encode_base64url",
+    "load_jwks",
+    "parse_token",
+    "verify_signature",
+]
 
 _MAX_TOKEN_CHARS: Final = 16 * 1024
 _ES256_BYTES: Final = 64
@@ -126,11 +135,30 @@ def _number(text: str) -> int:
     return int.from_bytes(decode_base64url(text), "big")
 
 
-def verify_signature(token: str, keys: tuple[VerificationKey, ...]) -> bytes:
-    """The payload of a token that one of the keys has signed.
+class SignedToken(msgspec.Struct, frozen=True):
+    """A token whose signature nobody has verified yet; what it says is what its bearer says.
+
+    Attributes:
+        algorithm: ``alg`` of its header.
+        key_id: ``kid`` of its header; empty when it has none.
+        signed: the bytes that the signature is of.
+    """
+
+    algorithm: str
+    key_id: str
+    payload: bytes
+    signed: bytes
+    signature: bytes
+
+    def __repr__(self) -> str:
+        return f"SignedToken(algorithm={self.algorithm!r}, key_id={self.key_id!r})"
+
+
+def parse_token(token: str) -> SignedToken:
+    """Take a compact JWS apart.
 
     Raises:
-        UnauthenticatedError: it is no compact JWS, or none of the keys signed it.
+        UnauthenticatedError: it is none, or demands what is not understood here.
     """
     if len(token) > _MAX_TOKEN_CHARS:
         raise UnauthenticatedError(f"the token is {len(token)} characters long, want at most {_MAX_TOKEN_CHARS}")
@@ -144,11 +172,19 @@ def verify_signature(token: str, keys: tuple[VerificationKey, ...]) -> bytes:
         raise UnauthenticatedError("the token is not base64url of JSON") from error
     if header.crit is not None:
         raise UnauthenticatedError("the token has critical header fields, none is understood")
-    candidates = [key for key in keys if key.algorithm == header.alg and header.kid in {"", key.key_id}]
-    signed = f"{parts[0]}.{parts[1]}".encode()
-    if not any(_is_signed(key.key, signed, signature) for key in candidates):
+    return SignedToken(header.alg, header.kid, payload, f"{parts[0]}.{parts[1]}".encode(), signature)
+
+
+def verify_signature(token: SignedToken, keys: tuple[VerificationKey, ...]) -> bytes:
+    """The payload of a token that one of the keys has signed.
+
+    Raises:
+        UnauthenticatedError: none of them did.
+    """
+    candidates = [key for key in keys if key.algorithm == token.algorithm and token.key_id in {"", key.key_id}]
+    if not any(_is_signed(key.key, token.signed, token.signature) for key in candidates):
         raise UnauthenticatedError(f"the token is signed by none of the issuer's {len(keys)} keys")
-    return payload
+    return token.payload
 
 
 def _is_signed(key: PublicKey, signed: bytes, signature: bytes) -> bool:

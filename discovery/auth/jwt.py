@@ -6,7 +6,7 @@ Spec: RFC 7519; the subject is Kubernetes' `system:serviceaccount:<namespace>:<s
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -14,15 +14,44 @@ from certs.errors import SpiffeError
 from certs.spiffe import Spiffe
 from discovery.auth.caller import Caller, CallerKind, Credentials
 from discovery.auth.errors import UnauthenticatedError
-from discovery.auth.jwks import VerificationKey, verify_signature
+from discovery.auth.jwks import VerificationKey, parse_token, verify_signature
 from discovery.runtime.clock import Clock
 
-__all__ = ["SUBJECT_PREFIX", "JwtAuthenticator", "JwtRule", "bearer_token", "subject_identity"]
+__all__ = [
+    "SUBJECT_PREFIX",
+    "FixedKeys",
+    "JwtAuthenticator",
+    "JwtRule",
+    "KeySource",
+    "bearer_token",
+    "subject_identity",
+]
 
 SUBJECT_PREFIX: Final = "system:serviceaccount:"
 _BEARER: Final = "bearer "
 _SKEW_S: Final = 5.0
 """How far the issuer's clock may be ahead of ours; expiry is not forgiven."""
+
+
+class KeySource(Protocol):
+    """Whose keys verify tokens."""
+
+    def keys(self, key_id: str) -> tuple[VerificationKey, ...]:
+        """The issuer's keys, for a token that says to be signed with this one; empty: it does not say.
+
+        Raises:
+            UndecidedError: they are not known at present.
+        """
+
+
+class FixedKeys(msgspec.Struct, frozen=True):
+    """Keys that stay as they are while the program runs."""
+
+    all: tuple[VerificationKey, ...]
+
+    def keys(self, key_id: str) -> tuple[VerificationKey, ...]:
+        """All of them."""
+        return self.all
 
 
 class JwtRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +65,7 @@ class JwtRule(msgspec.Struct, frozen=True, kw_only=True):
 
     issuer: str
     audiences: frozenset[str]
-    keys: tuple[VerificationKey, ...]
+    keys: KeySource
 
 
 class _Claims(msgspec.Struct, frozen=True):
@@ -74,22 +103,24 @@ class JwtAuthenticator:
 
         Raises:
             UnauthenticatedError: the token is not one of this issuer for us, now, for a service account.
+            UndecidedError: it says to be one, and the issuer's keys are not known at present.
         """
         token = bearer_token(credentials)
         if not token:
             return None
-        payload = verify_signature(token, self._rule.keys)
+        signed = parse_token(token)
         try:
-            claims = msgspec.json.decode(payload, type=_Claims)
+            claims = msgspec.json.decode(signed.payload, type=_Claims)
         except msgspec.DecodeError as error:
             raise UnauthenticatedError("the token's claims are not what RFC 7519 wants") from error
+        if claims.iss != self._rule.issuer:  # before its key is looked for: others' tokens make nobody fetch keys
+            raise UnauthenticatedError(f"the token was issued by {claims.iss!r}, want {self._rule.issuer!r}")
+        verify_signature(signed, self._rule.keys.keys(signed.key_id))
         self._check(claims)
         identity = subject_identity(claims.sub, trust_domain=self._trust_domain)
         return Caller(kind=CallerKind.TOKEN, identities=(identity,))
 
     def _check(self, claims: _Claims) -> None:
-        if claims.iss != self._rule.issuer:
-            raise UnauthenticatedError(f"the token was issued by {claims.iss!r}, want {self._rule.issuer!r}")
         audiences = {claims.aud} if isinstance(claims.aud, str) else {*claims.aud}
         if not audiences & self._rule.audiences:
             wanted = ", ".join(sorted(self._rule.audiences))

@@ -14,8 +14,20 @@ from hypothesis import strategies as st
 from certs.keys import KeyKind, PrivateKey
 from discovery.auth.dev_issuer import DevIssuer
 from discovery.auth.errors import UnauthenticatedError
-from discovery.auth.jwks import JwksError, decode_base64url, encode_base64url, load_jwks, verify_signature
+from discovery.auth.jwks import (
+    JwksError,
+    VerificationKey,
+    decode_base64url,
+    encode_base64url,
+    load_jwks,
+    parse_token,
+    verify_signature,
+)
 from tests.kit.certs import NOW, key
+
+
+def _verified(token: str, keys: tuple[VerificationKey, ...]) -> bytes:
+    return verify_signature(parse_token(token), keys)
 
 
 def _issuer(label: str = "issuer") -> DevIssuer:
@@ -51,13 +63,13 @@ RSA_KEYS = load_jwks(msgspec.json.encode({"keys": [_rsa_jwk(key("rsa", KeyKind.R
 
 def test_es256_is_verified() -> None:
     """What our issuer signs, its published keys verify."""
-    assert b'"shop"' in verify_signature(TOKEN, KEYS)
+    assert b'"shop"' in _verified(TOKEN, KEYS)
 
 
 @pytest.mark.parametrize("header", [{"alg": "RS256", "kid": "r"}, {"alg": "RS256"}])
 def test_rs256_is_verified(header: dict[str, object]) -> None:
     """As Kubernetes signs; without a key id every key is tried."""
-    assert verify_signature(_signed_rs256(header), RSA_KEYS) == b"{}"
+    assert _verified(_signed_rs256(header), RSA_KEYS) == b"{}"
 
 
 def _flipped(token: str, part: int) -> str:
@@ -87,7 +99,7 @@ def _flipped(token: str, part: int) -> str:
 def test_forgeries_are_refused(token: str) -> None:
     """No signature, a wrong one, another's, another algorithm: all the same."""
     with pytest.raises(UnauthenticatedError):
-        verify_signature(token, KEYS)
+        _verified(token, KEYS)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +116,7 @@ def test_forgeries_are_refused(token: str) -> None:
 def test_the_key_decides_the_algorithm(header: dict[str, object]) -> None:
     """A good signature under a header that says anything else is refused."""
     with pytest.raises(UnauthenticatedError):
-        verify_signature(_signed_rs256(header), RSA_KEYS)
+        _verified(_signed_rs256(header), RSA_KEYS)
 
 
 def test_public_key_is_no_secret() -> None:
@@ -112,7 +124,7 @@ def test_public_key_is_no_secret() -> None:
     body = f"{encode_base64url(msgspec.json.encode({'alg': 'HS256', 'kid': 'r'}))}.{encode_base64url(b'{}')}"
     mac = hmac.new(_rsa_jwk(key("rsa", KeyKind.RSA))["n"].encode(), body.encode(), hashlib.sha256).digest()
     with pytest.raises(UnauthenticatedError, match="none of the issuer's"):
-        verify_signature(f"{body}.{encode_base64url(mac)}", RSA_KEYS)
+        _verified(f"{body}.{encode_base64url(mac)}", RSA_KEYS)
 
 
 @given(st.text(max_size=40))
@@ -120,7 +132,7 @@ def test_any_text_is_refused_or_verified(text: str) -> None:
     """Nothing a caller sends raises anything else."""
     for token in (text, f"{text}.{text}.{text}", TOKEN.replace(".", f".{text}", 1) if text else ""):
         with pytest.raises(UnauthenticatedError):
-            verify_signature(token, KEYS)
+            _verified(token, KEYS)
 
 
 def test_foreign_keys_in_a_set_are_skipped() -> None:
