@@ -24,7 +24,7 @@ from discovery.ca.metrics import CaMetrics
 from discovery.ca.policy import CaPolicy
 from discovery.ca.secret_roots import SecretRoots
 from discovery.ca.server import CertificateService
-from discovery.cluster import Cluster, open_cluster, without_runtime
+from discovery.cluster import Cluster, left_to_others, open_cluster
 from discovery.controllers.workload_entries import Rules
 from discovery.controllers.workload_entries_keeper import WorkloadEntryKeeper
 from discovery.controllers.workload_entries_kube import ClusterEntries
@@ -48,7 +48,7 @@ from discovery.schema.findings import Finding
 from discovery.settings import Address, Settings
 from discovery.sources.directory import ConfigDirectoryError, DirectorySource
 from discovery.sources.mesh_file import MeshConfigSource
-from discovery.sources.source import Source
+from discovery.sources.source import Source, without
 from discovery.startup import STARTING, Announcement, Part, WarmUp, warm_up
 from discovery.store.cells import MESH, ClusterFacts
 from discovery.store.gauges import StoreGauges
@@ -212,7 +212,7 @@ class _Discovery:
         else:
             await first_of(cluster.load_mesh(), _wait(self._until))
         if settings.config_dir:
-            apply = store.apply if cluster is None else without_runtime(store.apply)
+            apply = without(left_to_others(settings), store.apply)
             sources.append(DirectorySource(Path(settings.config_dir), apply))
         return sources
 

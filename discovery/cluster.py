@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -21,16 +21,17 @@ from discovery.runtime.logs import get_logger
 from discovery.runtime.readiness import Readiness
 from discovery.runtime.supervise import Service
 from discovery.schema.findings import Finding
+from discovery.schema.kinds import GATEWAY_API
+from discovery.schema.meta import Kind
 from discovery.settings import Settings
 from discovery.sources.kubernetes import KubernetesSettings, KubernetesSource
 from discovery.sources.kubernetes_kinds import CORE, ResourceFilter
 from discovery.sources.kubernetes_mesh import KubernetesMeshSource, mesh_config_map
 from discovery.sources.kubernetes_metrics import ClusterMetrics
-from discovery.sources.source import Apply
 from discovery.store.cells import MESH
-from discovery.store.state import ObjectChange, Store, StoreCommit
+from discovery.store.state import Store, StoreCommit
 
-__all__ = ["Cluster", "open_cluster", "without_runtime"]
+__all__ = ["Cluster", "left_to_others", "open_cluster"]
 
 log = get_logger("default")
 
@@ -95,7 +96,9 @@ class Cluster:
                 cluster_id=settings.cluster_id,
                 revision=settings.revision,
                 watch_namespace=settings.watch_namespace,
-                filter=ResourceFilter(settings.ignored_resources, settings.included_resources),
+                filter=ResourceFilter(
+                    settings.ignored_resources, settings.included_resources, gateway_api=settings.gateway_api
+                ),
                 configuration=not settings.config_dir,
                 runtime="Kubernetes" in settings.registries,
             ),
@@ -188,10 +191,8 @@ class _Gate:
             log.warning("not ready: the cluster was not read yet", waiting_for=self._source.waiting_for)
 
 
-def without_runtime(apply: Apply) -> Apply:
-    """For a directory beside a cluster: Services, Pods and what else runs are the cluster's to tell."""
-
-    def filtered(changes: Sequence[ObjectChange]) -> StoreCommit:
-        return apply([change for change in changes if change.key.kind not in CORE])
-
-    return filtered
+def left_to_others(settings: Settings) -> frozenset[Kind]:
+    """Kinds that a directory has no say in: Services, Pods and what else runs where a cluster tells it, and kinds that
+    are turned off."""
+    runtime = frozenset(CORE) if settings.reads_cluster else frozenset()
+    return runtime if settings.gateway_api else runtime | GATEWAY_API

@@ -138,6 +138,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("ISTIO_WATCH_NAMESPACE", "", "Read objects of this namespace only; empty: of all."),
     Variable("PILOT_IGNORE_RESOURCES", "", "CRDs not to read, comma list; *.group for all of a group."),
     Variable("PILOT_INCLUDE_RESOURCES", "", "Exceptions from PILOT_IGNORE_RESOURCES."),
+    Variable("PILOT_ENABLE_GATEWAY_API", "true", "Whether kinds of the Gateway API are read, where they are installed."),
     Variable("KUBERNETES_SERVICE_HOST", "", "Set in every pod: the API server's address."),
     Variable("KUBERNETES_SERVICE_PORT", "", "Set in every pod: the API server's port."),
     Variable("POD_NAMESPACE", "istio-system", "Namespace of the control plane."),
@@ -183,6 +184,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     watch_namespace: str
     ignored_resources: tuple[str, ...]
     included_resources: tuple[str, ...]
+    gateway_api: bool
     mesh_config: str
     cluster_id: str
     domain: str
@@ -320,6 +322,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
         watch_namespace=read.variable("ISTIO_WATCH_NAMESPACE"),
         ignored_resources=_list(read.variable("PILOT_IGNORE_RESOURCES")),
         included_resources=_list(read.variable("PILOT_INCLUDE_RESOURCES")),
+        gateway_api=read.switch("PILOT_ENABLE_GATEWAY_API"),
         mesh_config=read.flag("meshConfig"),
         cluster_id=read.flag_or_variable("clusterID", "CLUSTER_ID", "Kubernetes"),
         domain=read.flag("domain"),

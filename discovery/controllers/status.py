@@ -28,6 +28,7 @@ from discovery.kube.writer import FIELD_MANAGER, FencedWriter, WriteClient
 from discovery.runtime.logs import get_logger
 from discovery.runtime.metrics import PlainCounter
 from discovery.schema.findings import Finding, Severity
+from discovery.schema.kinds import GATEWAY_API, KINDS
 from discovery.schema.meta import Kind, ObjectKey
 from discovery.store.delivery import Delivery, RejectedResource
 
@@ -38,8 +39,9 @@ _AGAIN_MAX_S: Final = 15.0
 _WRITES_PER_S: Final = 20.0
 _WRITES_BURST: Final = 50
 _WORKERS: Final = 4
-_WITHOUT: Final = frozenset({Kind.WORKLOAD_ENTRY})
-"""Their status is health, written by who registers virtual machines; there may be thousands."""
+_WITHOUT: Final = frozenset({Kind.WORKLOAD_ENTRY}) | GATEWAY_API
+"""Conditions of ours have no place there: the status of the one is health, written by who registers virtual machines
+(there may be thousands); that of the others has a form of its own and belongs to their controller."""
 _log = get_logger("status")
 
 
@@ -194,7 +196,7 @@ class StatusWriter:
         known = self._known[key]
         about = ObjectReference(
             api_version=known.resource.api_version,
-            kind=str(key.kind),
+            kind=KINDS[key.kind].name,
             namespace=key.namespace,
             name=key.name,
             uid=known.seen.state.uid,

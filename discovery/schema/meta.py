@@ -40,6 +40,15 @@ class Kind(StrEnum):
     TELEMETRY = "Telemetry"
     WASM_PLUGIN = "WasmPlugin"
     TRAFFIC_EXTENSION = "TrafficExtension"
+    GATEWAY_CLASS = "GatewayClass"
+    KUBERNETES_GATEWAY = "KubernetesGateway"
+    LISTENER_SET = "ListenerSet"
+    HTTP_ROUTE = "HTTPRoute"
+    GRPC_ROUTE = "GRPCRoute"
+    TCP_ROUTE = "TCPRoute"
+    TLS_ROUTE = "TLSRoute"
+    REFERENCE_GRANT = "ReferenceGrant"
+    BACKEND_TLS_POLICY = "BackendTLSPolicy"
 
 
 class ObjectKey(NamedTuple):

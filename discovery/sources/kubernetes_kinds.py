@@ -10,6 +10,7 @@ import msgspec
 
 from discovery.kube.resources import Resource
 from discovery.schema.findings import Finding, Severity
+from discovery.schema.gateway_api.references import GROUP
 from discovery.schema.kinds import KindInfo, find_kind, is_mesh_group
 from discovery.schema.meta import Kind
 
@@ -30,14 +31,18 @@ CORE: Final[Mapping[Kind, Resource]] = MappingProxyType(
 class ResourceFilter(msgspec.Struct, frozen=True):
     """Kinds that are not to be read (``PILOT_IGNORE_RESOURCES``), and exceptions (``PILOT_INCLUDE_RESOURCES``).
 
-    Entries are names of CRDs such as ``sidecars.networking.istio.io``, or whole groups such as ``*.istio.io``.
+    Entries are names of CRDs such as ``sidecars.networking.istio.io``, or whole groups such as ``*.istio.io``. Without
+    ``gateway_api`` no kind of that group is read, whatever they say.
     """
 
     ignored: tuple[str, ...] = ()
     included: tuple[str, ...] = ()
+    gateway_api: bool = True
 
     def accepts(self, name: str) -> bool:
         """Whether a CRD of that name is to be read."""
+        if not self.gateway_api and name.endswith(f".{GROUP}"):
+            return False
         return _named(self.included, name) or not _named(self.ignored, name)
 
 

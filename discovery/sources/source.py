@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from discovery.runtime.supervise import Service
 from discovery.schema.findings import Finding
+from discovery.schema.meta import Kind
 from discovery.store.state import ObjectChange, StoreCommit
 
-__all__ = ["Apply", "Source"]
+__all__ = ["Apply", "Source", "without"]
 
 Apply = Callable[[Sequence[ObjectChange]], StoreCommit]  # ``Store.apply``; called on the event loop, one at a time
 
@@ -28,3 +29,12 @@ class Source(Service, Protocol):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong now with what the source reads."""
+
+
+def without(kinds: Collection[Kind], apply: Apply) -> Apply:
+    """For a source whose objects of these kinds are not wanted, or somebody else's to tell."""
+
+    def filtered(changes: Sequence[ObjectChange]) -> StoreCommit:
+        return apply([change for change in changes if change.key.kind not in kinds])
+
+    return filtered if kinds else apply

@@ -12,7 +12,7 @@ import msgspec
 
 from discovery.schema.decode import DEFAULT_NAMESPACE, decode
 from discovery.schema.findings import Finding, Severity
-from discovery.schema.kinds import find_kind
+from discovery.schema.kinds import KindInfo, find_kind
 from discovery.validation.objects import validate
 
 __all__ = ["judge_admission"]
@@ -26,7 +26,8 @@ def judge_admission(document: Mapping[str, Any], *, namespace: str = DEFAULT_NAM
     """All that is wrong with an object that is about to be written; with an ERROR it is to be refused.
 
     The version within the group does not matter, as the API server converts between them. ``namespace`` is that of the
-    request, for objects that name none.
+    request, for objects that name none. Objects of the Gateway API are not ours to refuse, so all that is wrong with
+    them is a WARNING: their definition in the cluster may be newer than what we know.
     """
     group = str(document.get("apiVersion", "")).partition("/")[0]
     kind = str(document.get("kind", ""))
@@ -37,12 +38,14 @@ def judge_admission(document: Mapping[str, Any], *, namespace: str = DEFAULT_NAM
     told = str(decoded.objects[0].key) if decoded.objects else kind
     return (
         *_about_the_whole(document, told),
-        *(_strict(finding) for finding in decoded.findings),
+        *(_judged(finding, info) for finding in decoded.findings),
         *(finding for obj in decoded.objects for finding in validate(obj)),
     )
 
 
-def _strict(finding: Finding) -> Finding:
+def _judged(finding: Finding, info: KindInfo) -> Finding:
+    if info.is_gateway_api:
+        return msgspec.structs.replace(finding, severity=Severity.WARNING)
     if finding.problem != "unknown field":
         return finding
     return msgspec.structs.replace(finding, severity=Severity.ERROR)

@@ -62,6 +62,8 @@ def untranslated(keys: Iterable[ObjectKey]) -> Iterator[Finding]:
     """One finding for each kind among the objects that is read, validated and shown, but that no proxy hears of."""
     idle = sorted({key.kind for key in keys if not KINDS[key.kind].translated} - _UNENFORCED.keys())
     for kind in idle:
-        yield Finding(
-            str(kind), "", "objects of this kind have no effect yet: they are validated only", "", Severity.INFO
-        )
+        if KINDS[kind].is_gateway_api:
+            problem, hint = "are read and shown only", "another controller may serve them"
+        else:
+            problem, hint = "are validated only", ""
+        yield Finding(str(kind), "", f"objects of this kind have no effect yet: they {problem}", hint, Severity.INFO)

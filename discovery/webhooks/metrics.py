@@ -15,7 +15,7 @@ __all__ = ["Refusal", "WebhookMetrics"]
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATUSES: Final = ("400", "413", "415", "500")
-_KINDS: Final = {(info.group, str(info.kind)) for info in KINDS.values()}
+_KINDS: Final = {(info.group, info.name) for info in KINDS.values()}
 
 
 class Refusal(StrEnum):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from discovery.auth.review_cache import CacheLimits
-from discovery.cluster import Cluster, open_cluster, without_runtime
+from discovery.cluster import Cluster, left_to_others, open_cluster
 from discovery.engine import Database
 from discovery.kube.election import LeaseTimes
 from discovery.kube.errors import AccessError
@@ -21,7 +21,7 @@ from discovery.runtime.supervise import run_all
 from discovery.schema.meta import Kind, ObjectKey
 from discovery.settings import FLAGS, Settings, load_settings
 from discovery.store.cells import MESH
-from discovery.store.state import ObjectChange, Store, StoreCommit
+from discovery.store.state import Store
 from tests.kit.eventually import eventually
 from tests.kit.kube_api.handle import KubeApi
 from tests.kit.kube_cluster import service
@@ -98,15 +98,16 @@ async def test_a_kubeconfig_that_is_missing_is_said() -> None:
         await open_cluster(settings("/no/such/kubeconfig"), Store(Database()), Readiness(), Timing())
 
 
-def test_a_directory_beside_a_cluster_tells_configuration_only() -> None:
-    """What runs is the cluster's to tell; else the two would overwrite each other."""
-    told: list[ObjectChange] = []
-    store = Store(Database())
+def test_what_a_directory_has_no_say_in(tmp_path: Path) -> None:
+    """What runs is the cluster's to tell if there is one, else the two would overwrite each other."""
+    alone, beside = settings("", configDir=str(tmp_path)), settings("/kubeconfig", configDir=str(tmp_path))
+    assert left_to_others(alone) == frozenset()
+    assert Kind.SERVICE in left_to_others(beside)
+    assert not left_to_others(beside) & {Kind.VIRTUAL_SERVICE, Kind.HTTP_ROUTE}
 
-    def apply(changes: Any) -> StoreCommit:
-        told.extend(changes)
-        return store.apply(changes)
 
-    keys = [ObjectKey(Kind.SERVICE, "a", "b"), ObjectKey(Kind.VIRTUAL_SERVICE, "a", "b")]
-    without_runtime(apply)([ObjectChange(key, None) for key in keys])
-    assert [change.key for change in told] == keys[1:]
+def test_the_gateway_api_may_be_turned_off(tmp_path: Path) -> None:
+    """Then neither a directory nor a cluster tells of it."""
+    off = settings("", {"PILOT_ENABLE_GATEWAY_API": "false"}, configDir=str(tmp_path))
+    assert left_to_others(off) >= {Kind.HTTP_ROUTE, Kind.KUBERNETES_GATEWAY}
+    assert Kind.GATEWAY not in left_to_others(off)

@@ -42,6 +42,18 @@ metadata: {{name: stock, namespace: shop}}
 spec: {{host: stock, trafficPolicy: {{connectionPool: {{tcp: {{maxConnections: {limit}}}}}}}}}
 """
 
+GATEWAY_API = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: stock, namespace: shop}}
+spec: {{parentRefs: [{{group: "", kind: Service, name: stock}}], rules: [{{timeouts: {{request: {seconds}s}}}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: stock, namespace: shop}}
+spec: {{gatewayClassName: istio, listeners: [{{name: http, port: 80{seconds}, protocol: HTTP}}]}}
+"""
+
 FENCE = """
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -145,6 +157,20 @@ async def test_no_change(mesh: Mesh, variant: Variant) -> None:
     await mesh.fence()
     swapped = ENTRY.format(last=31).replace("namespace: shop", "namespace: nowhere")
     mesh.discovery.write("elsewhere.yaml", swapped)
+    await mesh.fence()
+    assert (besides_fences(mesh.shop), besides_fences(mesh.bank)) == ([], [])
+
+
+@variants
+async def test_the_gateway_api(mesh: Mesh, variant: Variant) -> None:
+    """It is read and shown, and no proxy hears of it yet, whatever becomes of it."""
+    for seconds in (1, 2):
+        mesh.discovery.write("routes.yaml", GATEWAY_API.format(seconds=seconds))
+        await mesh.fence()
+        shown = {item["kind"]: item["spec"] for item in await mesh.discovery.debug("configz")}
+        assert shown["HTTPRoute"]["rules"] == [{"timeouts": {"request": f"{seconds}s"}}]
+        assert shown["Gateway"]["listeners"][0]["port"] == 800 + seconds
+    mesh.discovery.remove("routes.yaml")
     await mesh.fence()
     assert (besides_fences(mesh.shop), besides_fences(mesh.bank)) == ([], [])
 

@@ -10,7 +10,10 @@ from typing import Any
 
 import yaml
 
-__all__ = ["crds", "endpoint_slice", "namespace", "node", "pod", "service"]
+from discovery.schema.kinds import GATEWAY_API, KINDS
+from discovery.schema.meta import Kind
+
+__all__ = ["crds", "endpoint_slice", "gateway_api_crds", "namespace", "node", "pod", "service"]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a fifth of the time, where it was built
 _CRDS = Path(__file__).parents[2] / "charts/base/files/crds"
@@ -27,6 +30,44 @@ def crds(*plurals: str) -> list[dict[str, Any]]:
     """CRDs of the base chart, as copies; all of them if none is named."""
     named = plurals or sorted(path.name.partition(".")[0] for path in _CRDS.glob("*.yaml"))
     return [deepcopy(_crd(plural)) for plural in named]
+
+
+def gateway_api_crds(*kinds: Kind) -> list[dict[str, Any]]:
+    """CRDs of the Gateway API as somebody else's installation would have them, but without schemas; all if none named.
+
+    An API server takes definitions of this group only if they say that they were approved, or that they are not.
+    """
+    return [_gateway_api_crd(kind) for kind in kinds or sorted(GATEWAY_API)]
+
+
+def _gateway_api_crd(kind: Kind) -> dict[str, Any]:
+    info = KINDS[kind]
+    singular = info.name.lower()
+    plural = {"gatewayclass": "gatewayclasses", "backendtlspolicy": "backendtlspolicies"}.get(singular, f"{singular}s")
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{info.group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+        },
+        "spec": {
+            "group": info.group,
+            "scope": "Namespaced" if info.namespaced else "Cluster",
+            "names": {"plural": plural, "singular": singular, "kind": info.name, "listKind": f"{info.name}List"},
+            "versions": [
+                {
+                    "name": version,
+                    "served": True,
+                    "storage": version == info.versions[0],
+                    "schema": schema,
+                    "subresources": {"status": {}},
+                }
+                for version in info.versions
+            ],
+        },
+    }
 
 
 def namespace(name: str, **labels: str) -> dict[str, Any]:

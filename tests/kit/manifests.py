@@ -31,7 +31,7 @@ def istio(kind: Kind, spec: str, *, name: str = "x", namespace: str = "shop", **
     """An Istio object of that kind with the spec given as YAML text."""
     document = {
         "apiVersion": KINDS[kind].api_version,
-        "kind": str(kind),
+        "kind": KINDS[kind].name,
         "metadata": {"name": name, "namespace": namespace, **metadata},
         "spec": yaml.load(textwrap.dedent(spec), yaml.CSafeLoader) or {},
     }
@@ -44,7 +44,7 @@ def places(kind: Kind, spec: str) -> list[str]:
     """Where reading an object with that spec (YAML text) finds something, without the leading ``spec.``."""
     document = {
         "apiVersion": KINDS[kind].api_version,
-        "kind": str(kind),
+        "kind": KINDS[kind].name,
         "metadata": {"name": "x"},
         "spec": yaml.load(textwrap.dedent(spec), yaml.CSafeLoader),
     }

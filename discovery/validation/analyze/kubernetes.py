@@ -13,10 +13,8 @@ __all__ = [
     "ContainerPort",
     "Deployment",
     "EnvVar",
-    "KubernetesGateway",
     "LabelRequirement",
     "LabelSelector",
-    "Listener",
     "Pod",
     "PodSpec",
     "PodTemplate",
@@ -194,23 +192,3 @@ class WebhookConfiguration(_Part, frozen=True, kw_only=True):
     """Mutating or validating webhooks."""
 
     webhooks: tuple[Webhook, ...] = ()
-
-
-class Listener(_Part, frozen=True, kw_only=True):
-    """A listener of a Gateway of the Gateway API."""
-
-    name: str = ""
-    hostname: str = ""
-    port: int = 0
-
-
-class GatewaySpec(_Part, frozen=True, kw_only=True):
-    """Listeners."""
-
-    listeners: tuple[Listener, ...] = ()
-
-
-class KubernetesGateway(_Part, frozen=True, kw_only=True):
-    """``gateway.networking.k8s.io`` Gateway."""
-
-    spec: GatewaySpec = GatewaySpec()

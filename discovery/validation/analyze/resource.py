@@ -24,7 +24,6 @@ _STRUCTS: Final[Mapping[tuple[str, str], type[msgspec.Struct]]] = {
     ("", "Secret"): kubernetes.Secret,
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): kubernetes.WebhookConfiguration,
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): kubernetes.WebhookConfiguration,
-    ("gateway.networking.k8s.io", "Gateway"): kubernetes.KubernetesGateway,
 }
 _CLUSTER_WIDE: Final = frozenset(
     {"Namespace", "Node", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "GatewayClass"}

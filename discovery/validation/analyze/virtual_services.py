@@ -138,7 +138,7 @@ def _served_hosts(world: World, resource: Resource, name: str) -> list[str] | No
     namespace, own = _named(resource, name)
     for gateway in world.kubernetes_gateways():
         if (gateway.namespace, gateway.name) == (namespace, own):
-            return [listener.hostname or "*" for listener in gateway.spec.spec.listeners]
+            return [listener.hostname or "*" for listener in gateway.spec.listeners]
     found = next((g for g in world.of("Gateway") if (g.namespace, g.name) == (namespace, own)), None)
     if found is None:
         return None

@@ -21,7 +21,7 @@ from discovery.store.delivery import Delivery, RejectedResource
 from tests.kit.eventually import eventually
 from tests.kit.kube_api.handle import KubeApi
 from tests.kit.kube_clients import as_user, client_of, lasting_fence, running
-from tests.kit.kube_cluster import crds
+from tests.kit.kube_cluster import crds, gateway_api_crds
 
 GROUP = "networking.istio.io/v1"
 RESOURCE = Resource("networking.istio.io", "v1", "sidecars")
@@ -33,6 +33,7 @@ class Deliveries:
         self.answer = Delivery()
         self.asked = 0
         self.forgotten: list[ObjectKey] = []
+        self.key: ObjectKey | None = None  # whose result was rejected before
 
     def of(self, key: ObjectKey, mark: int) -> Delivery:
         self.asked += 1
@@ -40,6 +41,9 @@ class Deliveries:
 
     def forget(self, key: ObjectKey) -> None:
         self.forgotten.append(key)
+
+    def rejected(self) -> list[tuple[ObjectKey, RejectedResource]]:
+        return [(self.key, what) for what in self.answer.rejected] if self.key is not None else []
 
 
 class World:
@@ -213,3 +217,37 @@ async def test_object_that_is_gone_is_forgotten(kube_api: KubeApi) -> None:
         await world.another()
         assert await world.conditions() == {}
         assert world.deliveries.forgotten == [world.key]
+
+
+async def test_status_of_the_gateway_api_belongs_to_its_controllers(kube_api: KubeApi) -> None:
+    """No condition of ours is written there; what cannot be read has an Event, under the kind as manifests write it."""
+    definitions = gateway_api_crds(Kind.KUBERNETES_GATEWAY)
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        gateway = {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": {"name": "a", "namespace": world.namespace},
+            "spec": {},
+        }
+        await kube_api.apply(*definitions)
+        await kube_api.apply(gateway)
+        resource = Resource("gateway.networking.k8s.io", "v1", "gateways")
+        state = read_state((await kube_api.call("GET", resource.object(world.namespace, "a"))).body)
+        key = ObjectKey(Kind.KUBERNETES_GATEWAY, world.namespace, "a")
+        finding = Finding(str(key), "spec.gatewayClassName", "want a value, got none")
+        world.writer.observed(key, resource, Observation(state=state, findings=(finding,), served=False))
+
+        async def about() -> list[str]:
+            found = await kube_api.list_all("events.k8s.io/v1", "Event", world.namespace)
+            return [event["regarding"]["kind"] for event in found if event["regarding"]["name"] == "a"]
+
+        async def told() -> bool:
+            return await about() == ["Gateway"]
+
+        await eventually(told)
+        await world.another()
+        found = await kube_api.get("gateway.networking.k8s.io/v1", "Gateway", "a", world.namespace)
+        assert found is not None
+        assert "status" not in found
+    await kube_api.delete(*definitions)
+    await kube_api.until_gone(*definitions)

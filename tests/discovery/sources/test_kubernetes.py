@@ -21,7 +21,7 @@ from discovery.store.cells import OBJECT
 from discovery.store.state import Store
 from tests.kit.eventually import eventually
 from tests.kit.kube_api.handle import KubeApi
-from tests.kit.kube_cluster import crds, endpoint_slice, namespace, node, pod, service
+from tests.kit.kube_cluster import crds, endpoint_slice, gateway_api_crds, namespace, node, pod, service
 from tests.kit.source_contract import Changed, SourceContract, SourceWorld, running, virtual_service
 
 TIMING = Timing(SystemClock())
@@ -164,32 +164,16 @@ async def test_a_crd_comes_goes_and_comes_again(kube_api: KubeApi, make: Callabl
 
 
 async def test_kinds_of_a_mesh_that_are_not_read_are_told(kube_api: KubeApi, make: Callable[..., Cluster]) -> None:
-    """While their definitions are there: whoever writes an HTTPRoute can find out why nothing happens."""
-    group = "gateway.networking.k8s.io"
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    definition = {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"httproutes.{group}",
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
-        },
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {
-                "plural": "httproutes",
-                "singular": "httproute",
-                "kind": "HTTPRoute",
-                "listKind": "HTTPRouteList",
-            },
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
-        },
-    }
+    """While their definitions are there: whoever writes one can find out why nothing happens."""
+    group = "gateway.networking.x-k8s.io"
+    (definition,) = gateway_api_crds(Kind.HTTP_ROUTE)
+    names = {"plural": "xroutes", "singular": "xroute", "kind": "XRoute", "listKind": "XRouteList"}
+    definition["metadata"]["name"] = f"xroutes.{group}"
+    definition["spec"] |= {"group": group, "names": names}
     cluster = make()
 
     def told() -> bool:
-        return any("HTTPRoute can be created" in str(finding) for finding in cluster.source.findings)
+        return any("XRoute can be created" in str(finding) for finding in cluster.source.findings)
 
     async with cluster.running():
         assert not told()
@@ -198,6 +182,90 @@ async def test_kinds_of_a_mesh_that_are_not_read_are_told(kube_api: KubeApi, mak
         await kube_api.delete(definition)
         await eventually(lambda: not told())
         assert cluster.source.waiting_for == ()
+
+
+def gateway_api(kind: str, place: str, spec: dict[str, Any], *, version: str = "v1") -> dict[str, Any]:
+    """An object of the Gateway API; without a place it is cluster-scoped."""
+    metadata = {"name": "web", "namespace": place} if place else {"name": "web"}
+    return {"apiVersion": f"gateway.networking.k8s.io/{version}", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+async def test_the_gateway_api_is_read_where_it_is_installed(kube_api: KubeApi, make: Callable[..., Cluster]) -> None:
+    """It may come later and go again; each kind is told once to have no effect, while there are objects of it."""
+    place = await kube_api.new_namespace()
+    kinds = (Kind.GATEWAY_CLASS, Kind.KUBERNETES_GATEWAY, Kind.HTTP_ROUTE)
+    definitions = gateway_api_crds(*kinds)
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    objects = (
+        gateway_api("GatewayClass", "", {"controllerName": "istio.io/gateway-controller"}),
+        gateway_api("Gateway", place, {"gatewayClassName": "istio", "listeners": [listener]}),
+        gateway_api("HTTPRoute", place, {"parentRefs": [{"name": "web"}]}),
+    )
+    servers = [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["a"]}]
+    istio = {**objects[1], "apiVersion": "networking.istio.io/v1", "spec": {"servers": servers}}
+    await kube_api.apply(*crds("gateways"), istio)
+    cluster = make()
+
+    def there() -> list[bool]:
+        return [cluster.has(kind, "" if kind is Kind.GATEWAY_CLASS else place, "web") for kind in kinds]
+
+    async with cluster.running():
+        assert cluster.source.informer(Kind.HTTP_ROUTE) is None
+        await kube_api.apply(*definitions)
+        await kube_api.apply(*objects)
+        await cluster.until(lambda: all(there()))
+        assert cluster.has(Kind.GATEWAY, place, "web")
+        idle = [finding.object for finding in cluster.source.findings if "no effect yet" in finding.problem]
+        assert {*kinds} <= {*idle}
+        assert len(idle) == len({*idle})
+        await kube_api.delete(*definitions)
+        await cluster.until(lambda: not any(there()))
+        assert cluster.has(Kind.GATEWAY, place, "web")
+        assert not any(kind in str(finding) for finding in cluster.source.findings for kind in kinds)
+    for definition in definitions:
+        await kube_api.until_gone(definition)
+
+
+async def test_the_gateway_api_may_be_turned_off(kube_api: KubeApi, make: Callable[..., Cluster]) -> None:
+    """``PILOT_ENABLE_GATEWAY_API=false``: it is installed, and nobody asks for it."""
+    definitions = gateway_api_crds(Kind.HTTP_ROUTE)
+    await kube_api.apply(*definitions, *crds("virtualservices"))
+    cluster = make(KubernetesSettings(filter=ResourceFilter(gateway_api=False)))
+    async with cluster.running():
+        assert cluster.source.informer(Kind.VIRTUAL_SERVICE) is not None
+        assert cluster.source.informer(Kind.HTTP_ROUTE) is None
+    await kube_api.delete(*definitions)
+    await kube_api.until_gone(*definitions)
+
+
+async def test_a_bad_route_keeps_its_last_good_version(kube_api: KubeApi, make: Callable[..., Cluster]) -> None:
+    """Definitions that admit anything are somebody else's, so the API server does not help; status is not looked at."""
+    definitions = gateway_api_crds(Kind.HTTP_ROUTE)
+    place = await kube_api.new_namespace()
+    await kube_api.apply(*definitions)
+    route = gateway_api("HTTPRoute", place, {"hostnames": ["good"]})
+    await kube_api.apply(route)
+    cluster = make()
+
+    def hosts() -> tuple[str, ...]:
+        found: tuple[str, ...] = cluster.changed.store.objects[ObjectKey(Kind.HTTP_ROUTE, place, "web")].spec.hostnames
+        return found
+
+    def told() -> list[str]:
+        return [finding.path for finding in cluster.source.findings if finding.object == f"HTTPRoute {place}/web"]
+
+    async with cluster.running():
+        assert hosts() == ("good",)
+        await kube_api.apply({**route, "spec": {"hostnames": "bad", "rules": [{"backendRefs": [{"port": 80}]}]}})
+        await eventually(lambda: told() == ["spec.hostnames", "spec.rules[0].backendRefs[0].name"])
+        assert hosts() == ("good",)
+        await kube_api.set_status({**route, "status": {"parents": [{"controllerName": "example.org/other"}]}})
+        await kube_api.apply({**route, "spec": {"hostnames": ["better"]}})
+        await cluster.until(lambda: hosts() == ("better",))
+        assert told() == []
+    assert len([key for key in cluster.touched(Kind.HTTP_ROUTE) if key.namespace == place]) == 2
+    await kube_api.delete(*definitions)
+    await kube_api.until_gone(*definitions)
 
 
 async def test_namespaces_that_are_not_selected_cost_nothing(kube_api: KubeApi, make: Callable[..., Cluster]) -> None:

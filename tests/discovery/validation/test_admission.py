@@ -53,3 +53,14 @@ def test_warnings_stay_warnings() -> None:
     (finding,) = judge_admission({**GOOD, "spec": {"host": "a", "trafficPolicy": policy}})
     assert finding.severity is Severity.WARNING
     assert finding.object == "DestinationRule shop/a"
+
+
+def test_objects_of_the_gateway_api_are_never_refused() -> None:
+    """Their definition in the cluster decides, and may be newer than ours: what we cannot read is a warning."""
+    route = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "a"}}
+    assert judge_admission({**route, "spec": {"hostnames": ["a"]}}) == ()
+    found = judge_admission({**route, "spec": {"hostnames": "a", "novelty": {}}})
+    assert [(finding.path, finding.severity) for finding in found] == [
+        ("spec.hostnames", Severity.WARNING),
+        ("spec.novelty", Severity.WARNING),
+    ]

@@ -53,3 +53,11 @@ def test_kinds_without_effect_are_told_once() -> None:
         ("Gateway", Severity.INFO),
     ]
     assert list(untranslated([ObjectKey(Kind.AUTHORIZATION_POLICY, "a", "b")])) == []
+
+
+def test_kinds_of_the_gateway_api_may_have_effect_by_somebody_else() -> None:
+    """Whoever writes a route is told that it is not ours that serves it."""
+    (finding,) = untranslated([ObjectKey(Kind.HTTP_ROUTE, "shop", "a"), ObjectKey(Kind.HTTP_ROUTE, "shop", "b")])
+    assert (finding.object, finding.severity) == ("HTTPRoute", Severity.INFO)
+    assert "no effect yet" in finding.problem
+    assert "another controller" in finding.hint

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from discovery.schema.findings import Finding
 from discovery.schema.gateway import Gateway
+from discovery.schema.gateway_api.gateway import KubernetesGateway
 from discovery.schema.meta import Origin
 from discovery.schema.virtual_service import VirtualService
-from discovery.validation.analyze.kubernetes import KubernetesGateway
 from discovery.validation.analyze.resource import Resource, read_resources
 
 HERE = Origin("d", "f.yaml", 1)
