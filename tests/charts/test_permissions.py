@@ -17,6 +17,7 @@ import pytest
 from tests.kit.eventually import eventually
 from tests.kit.helm import Manifest, chart_path, of_kind, one, render
 from tests.kit.kube_api.handle import ApiCallError, KubeApi
+from tests.kit.kube_cluster import gateway_api_crds
 from tests.kit.live import Program, program
 from tests.kit.live_agent import live_agent
 from tests.kit.rights import Right, granted
@@ -47,7 +48,10 @@ _CASES: Final[Mapping[str, Mapping[str, Any]]] = {
         "env": {**_QUICK, **_CACERTS},
         "global": {"validationFailurePolicy": "Ignore"},
     },
-    "webhooks of somebody else": {"env": _QUICK, "global": {"operatorManageWebhooks": True}},
+    "webhooks of somebody else, no Gateway API": {
+        "env": {**_QUICK, "PILOT_ENABLE_GATEWAY_API": "false"},
+        "global": {"operatorManageWebhooks": True},
+    },
 }
 # A sound object of every kind that has conditions; a WorkloadEntry has none.
 _SOUND: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
@@ -105,7 +109,7 @@ class Audit:
 
 @pytest.fixture(scope="module")
 def control_plane() -> Iterator[ControlPlane]:
-    """A server of our own, whose audit log holds nobody else's calls, with our kinds.
+    """A server of our own, whose audit log holds nobody else's calls, with our kinds and those of the Gateway API.
 
     It does not stream lists, so that both ways of reading are needed: every right to watch comes with one to list.
     """
@@ -119,6 +123,7 @@ def control_plane() -> Iterator[ControlPlane]:
 async def api(control_plane: ControlPlane) -> AsyncIterator[KubeApi]:
     """Its administrator's view."""
     async with KubeApi(control_plane.address) as opened:
+        await opened.apply(*gateway_api_crds())
         yield opened
 
 

@@ -45,3 +45,10 @@ def test_a_gateway_is_granted_nothing() -> None:
     """Nothing in its pod asks the API server for anything; its token is for the control plane."""
     assert of_kind(render("gateway"), "Role") == []
     assert of_kind(render("gateway"), "RoleBinding") == []
+
+
+@pytest.mark.parametrize(("written", "granted_too"), [("true", True), ("false", False), ("False", False), ("0", False)])
+def test_what_is_turned_off_is_not_granted(written: str, *, granted_too: bool) -> None:
+    """Without the Gateway API nothing of it may be read, however that is written."""
+    rights = granted(render("discovery", {"env": {"PILOT_ENABLE_GATEWAY_API": written}}))
+    assert any(right.group == "gateway.networking.k8s.io" for right in rights) is granted_too

@@ -18,6 +18,7 @@ from discovery.kube.errors import AccessError
 from discovery.kube.timing import Timing
 from discovery.runtime.readiness import Readiness
 from discovery.runtime.supervise import run_all
+from discovery.schema.kinds import GATEWAY_API, KINDS
 from discovery.schema.meta import Kind, ObjectKey
 from discovery.settings import FLAGS, Settings, load_settings
 from discovery.store.cells import MESH
@@ -90,6 +91,15 @@ def test_the_page_tells_the_times_that_hold() -> None:
     defaults = {flag.field: flag.default for flag in FLAGS}
     wanted = f"{defaults['kubernetesApiQPS']} a second, {defaults['kubernetesApiBurst']} at once"
     assert f"limited to {wanted}" in page
+
+
+def test_the_page_tells_the_versions_that_are_read() -> None:
+    """Of each kind of the Gateway API, the best one first."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "cluster.md").read_text("utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.partition("## The Gateway API")[2].splitlines()]
+    told = {name: row[1] for row in rows if len(row) == 2 for name in row[0].split(", ")}
+    wanted = {KINDS[kind].name: ", ".join(KINDS[kind].versions) for kind in GATEWAY_API}
+    assert {name: told.get(name) for name in wanted} == wanted
 
 
 async def test_a_kubeconfig_that_is_missing_is_said() -> None:

@@ -88,3 +88,22 @@ def test_long_answers_are_cut() -> None:
     """Twenty are enough to begin with."""
     message = judge_request(request({f"x{number}": 1 for number in range(50)} | GOOD)).answer.message
     assert "and 30 more" in message
+
+
+def test_the_gateway_api_is_not_ours_to_refuse() -> None:
+    """Should somebody lead us its objects: what we cannot read is told, and let through."""
+    asked = Request(
+        uid="u",
+        kind=GroupVersionKind("gateway.networking.k8s.io", "v1", "Gateway"),
+        operation="CREATE",
+        object={
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "Gateway",
+            "metadata": {"name": "g", "namespace": "shop"},
+            "spec": {"gatewayClassName": "istio", "listeners": [{"name": "a", "port": "eighty", "protocol": "HTTP"}]},
+        },
+    )
+    answer = judge_request(asked).answer
+    assert answer.allowed
+    (warning,) = answer.warnings
+    assert "spec.listeners[0].port" in warning

@@ -30,3 +30,34 @@ def test_an_invalid_file_is_exit_status_1(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_usage_error() -> None:
     """Exit status 2."""
     assert pilotctl("validate", "-f", "nothing.yaml").exit_code == 2
+
+
+GATEWAYS = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: web, namespace: shop}
+spec: {servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [a.example.com]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web, namespace: shop}
+spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop}
+spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: %s}]}]}
+"""
+
+
+def test_two_kinds_of_gateway_and_their_routes(tmp_path: Path) -> None:
+    """Gateways of one name are not the same object; what has no effect yet is told, and is not invalid."""
+    path = tmp_path / "a.yaml"
+    path.write_text(GATEWAYS % 80, encoding="utf-8")
+    done = pilotctl("validate", "-f", str(path))
+    assert (done.exit_code, done.stdout) == (0, f"{path}: valid, 3 objects\n")
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ["Gateway", "HTTPRoute", "KubernetesGateway"]
+    path.write_text(GATEWAYS % "http", encoding="utf-8")
+    done = pilotctl("validate", "-f", str(path))
+    assert done.exit_code == 1
+    assert "a.yaml:12: HTTPRoute shop/web: spec.rules[0].backendRefs[0].port: want a whole number" in done.stderr
