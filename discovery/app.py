@@ -37,6 +37,7 @@ from discovery.engine import Database
 from discovery.front.service import Front, FrontError
 from discovery.kube.errors import KubeError
 from discovery.kube.timing import Timing
+from discovery.replication import Replication
 from discovery.runtime.clock import Clock, SystemClock
 from discovery.runtime.envoy_binary import EnvoyNotFoundError, find_envoy
 from discovery.runtime.logs import get_logger
@@ -107,6 +108,7 @@ class _Discovery:
         self._cluster: Cluster | None = None
         self._authority: SecretRoots | None = None
         self._writing: Writing | None = None
+        self._replication: Replication | None = None
         self._admission: Admission | None = None
         self._issuer: IssuerKeys | None = None
         self._private = Path()
@@ -178,6 +180,7 @@ class _Discovery:
             *([workloads] if workloads is not None else []),
             ads,
             *self._plaintext(ads, ca),
+            *self._replicas(store, trust, ads.deliveries),
             *self._secure(ads, ca, trust),
             *await self._writers(store, trust, ads.deliveries, registry),
             *self._webhooks(store, trust, readiness, registry),
@@ -235,6 +238,14 @@ class _Discovery:
             issuer=self._issuer,
         )
 
+    def _replicas(self, store: Store, trust: Trust, deliveries: Deliveries) -> list[Service]:
+        """What answers other replicas, where there may be some that can show who they are."""
+        if self._cluster is None or self._settings.secure_grpc is None:
+            return []
+        timing = Timing(self._clock)
+        self._replication = Replication(self._settings, self._cluster.client, store, trust, deliveries, timing)
+        return [self._replication.answering]
+
     async def _writers(
         self, store: Store, trust: Trust, deliveries: Deliveries, registry: CollectorRegistry
     ) -> list[Service]:
@@ -248,6 +259,7 @@ class _Discovery:
             trust,
             self._authority,
             deliveries,
+            self._replication.asking if self._replication is not None else None,
             timing=Timing(self._clock),
             registry=registry,
         )
@@ -311,6 +323,8 @@ class _Discovery:
             return []
         path = str(self._private / "server")
         handlers = [ads.handler(Listener.FRONT), ca.handler(Listener.FRONT)]
+        if self._replication is not None:
+            handlers.append(self._replication.answering.handler(Listener.FRONT))
         front = Front(
             binary=str(find_envoy(self._settings.binary_path)),
             host=address.host,

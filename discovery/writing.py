@@ -31,6 +31,7 @@ from discovery.kube.events import EventRecorder
 from discovery.kube.lease import ElectionMetrics, Elector, Fence, LeaseElector, NotLeadingError, SoleWriter
 from discovery.kube.resources import Resource
 from discovery.kube.timing import Timing
+from discovery.replicas.fleet import Fleet
 from discovery.runtime.logs import get_logger
 from discovery.runtime.supervise import Service
 from discovery.schema.meta import ObjectKey
@@ -100,6 +101,7 @@ class Writing:
         client: for the writes; elections get one of their own, so that renewals wait for nobody.
         authority: the Secret to look after, if the authority is kept in one.
         deliveries: how far objects have got; without it no conditions are written.
+        fleet: the same of all replicas; without it conditions speak of our own proxies.
     """
 
     def __init__(  # noqa: PLR0913 - wired by name in one place
@@ -110,6 +112,7 @@ class Writing:
         trust: Trust,
         authority: SecretRoots | None,
         deliveries: Deliveries | None = None,
+        fleet: Fleet | None = None,
         *,
         timing: Timing,
         registry: CollectorRegistry,
@@ -121,6 +124,7 @@ class Writing:
         self._metrics = ElectionMetrics(registry)
         self._election_client: KubeClient | None = None
         self._authority = authority
+        self._fleet = fleet
         self._roots = RootDistribution(
             client,
             StoreNamespaces(store),
@@ -160,16 +164,14 @@ class Writing:
     ) -> StatusWriter | None:
         if deliveries is None or not self._settings.writing.config_status:
             return None
-
-        def is_applied(key: ObjectKey, generation: int) -> bool:
-            found = store.objects.get(key)
-            return found is not None and found.meta.generation >= generation
-
         recorder = EventRecorder(
             component="istiod", instance=self._settings.pod_name, timing=self._timing, registry=registry
         )
-        status = StatusWriter(client, deliveries, is_applied, recorder, timing=self._timing, registry=registry)
+        everywhere = self._fleet or deliveries
+        status = StatusWriter(client, everywhere, store.has, recorder, timing=self._timing, registry=registry)
         deliveries.subscribe(status.rejected)
+        if self._fleet is not None:
+            self._fleet.subscribe(status.look, status.rejected)
         return status
 
     async def services(self) -> list[Service]:
@@ -184,6 +186,8 @@ class Writing:
             LeaderWork("root certificates in namespaces", shared, self._roots.lead, self._timing),
             LeaderWork("CA bundles of webhooks", own, self._bundles.lead, self._timing),
         ]
+        if self._status is not None and self._fleet is not None:
+            work.append(LeaderWork("questions to other replicas", own, self._fleet.lead, self._timing))
         if self._status is not None:
             work.append(LeaderWork("conditions and Events", own, self._status.lead, self._timing))
         if self._authority is not None:

@@ -9,7 +9,7 @@ is looked at again, later and later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -46,13 +46,16 @@ _log = get_logger("status")
 
 
 class DeliveryOracle(Protocol):
-    """Says how far objects have got; `discovery.xds.delivery.Deliveries` does."""
+    """Says how far objects have got; `discovery.replicas.fleet.Fleet` does for all replicas."""
 
     def of(self, key: ObjectKey, mark: int) -> Delivery:
         """How far a generation of an object has got."""
 
     def forget(self, key: ObjectKey) -> None:
         """The object is gone."""
+
+    def rejected(self) -> Iterable[tuple[ObjectKey, RejectedResource]]:
+        """The objects whose result was rejected and is served still."""
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -120,6 +123,11 @@ class StatusWriter:
         self._doubted.add(key)
         self._queue.add(key)
 
+    def look(self, key: ObjectKey) -> None:
+        """There may be news of an object's delivery."""
+        if self._queue is not None and key in self._known:
+            self._queue.add(key)
+
     async def lead(self, fence: Fence) -> None:
         """Write conditions and Events until cancelled.
 
@@ -135,6 +143,8 @@ class StatusWriter:
                 for key in self._known:
                     queue.add(key, after_s=self._settle_s)
                     self._tell(key)
+                for key, what in self._deliveries.rejected():  # nobody may have led when it happened
+                    self.rejected(key, what)
                 await queue.run(lambda key: self._reconcile(key, writer), workers=_WORKERS, fatal=(NotLeadingError,))
         except* NotLeadingError:
             raise NotLeadingError("the lease was lost") from None
@@ -155,11 +165,11 @@ class StatusWriter:
             if wait_s:
                 await self._timing.sleep(wait_s)
             await self._patch(key, known.resource, patch, writer)
-        if delivery.waiting or delivery.rejected:
-            self._look_again(key)
-        else:
+        if delivery.done:
             self._waits.pop(key, None)
             self._doubted.discard(key)
+        else:
+            self._look_again(key)
 
     def _delivery(self, key: ObjectKey, seen: Observation) -> Delivery:
         if seen.refused or (is_settled(seen) and key not in self._doubted):

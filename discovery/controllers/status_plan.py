@@ -103,6 +103,9 @@ def _reconciled(seen: Observation, delivery: Delivery) -> Condition:
         message = "; ".join(f"{r.proxy} rejected {r.type} {r.name}: {r.error}" for r in delivery.rejected[:_TOLD])
     elif delivery.waiting:
         status, reason, message = "False", "Pending", "not every proxy that it concerns has acknowledged it yet"
+    elif delivery.unheard:
+        status, reason = "Unknown", "ReplicaUnheard"
+        message = f"proxies of other replicas may not have acknowledged it: {'; '.join(delivery.unheard[:_TOLD])}"
     return Condition(
         type=RECONCILED,
         status=status,

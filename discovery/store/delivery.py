@@ -31,7 +31,14 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         waiting: streams that have not acknowledged it yet; 0: all have.
         rejected: what was made of it and rejected.
+        unheard: replicas of the control plane that do not say how far it has got with their proxies, each with why.
     """
 
     waiting: int = 0
     rejected: tuple[RejectedResource, ...] = ()
+    unheard: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether every proxy has acknowledged it."""
+        return not (self.waiting or self.rejected or self.unheard)

@@ -73,6 +73,11 @@ class Store:
         """All objects as last written, a live view."""
         return MappingProxyType(self._objects)
 
+    def has(self, key: ObjectKey, generation: int) -> bool:
+        """Whether an object was written as of this generation, or of a later one."""
+        found = self._objects.get(key)
+        return found is not None and found.meta.generation >= generation
+
     def subscribe(self, callback: Subscriber) -> Callable[[], None]:
         """Have ``callback`` called after each commit that changed something; the result ends that.
 

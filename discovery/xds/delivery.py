@@ -109,6 +109,12 @@ class Deliveries:
         """The object is gone."""
         self._tracked.pop(key, None)
 
+    def rejected(self) -> Iterator[tuple[Any, RejectedResource]]:
+        """The objects whose result was rejected and is served still."""
+        for rejected in tuple(self._rejected.values()):
+            if self._is_served(rejected):
+                yield from ((key, rejected.resource) for key in rejected.culprits)
+
     # -- rejections ------------------------------------------------------------------------------------------------
 
     def on_rejection(self, connection: Connection, rejection: Rejection) -> None:

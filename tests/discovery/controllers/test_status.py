@@ -175,6 +175,31 @@ async def test_rejection_by_a_proxy_names_it(kube_api: KubeApi) -> None:
         await world.until("Reconciled", "True", "Acknowledged")
 
 
+async def test_rejection_that_happened_while_nobody_led_is_told(kube_api: KubeApi) -> None:
+    """The status said that all is well."""
+    async with client_of(kube_api) as client:
+        async with leading(kube_api, client) as world:
+            await world.until("Reconciled", "True", "Acknowledged")
+            await world.tell()
+        nack = RejectedResource(proxy="web.shop", type="CDS", name="outbound|80||b", version="v", error="no such thing")
+        world.deliveries.key, world.deliveries.answer = world.key, Delivery(rejected=(nack,))
+        async with running(lambda: world.writer.lead(lasting_fence())):
+            await world.until("Reconciled", "False", "Rejected")
+
+
+async def test_news_of_a_delivery_is_looked_at_at_once(kube_api: KubeApi) -> None:
+    """What is not known, or while nobody leads, is nobody's business."""
+    async with client_of(kube_api) as client, leading(kube_api, client) as world:
+        world.deliveries.answer = Delivery(unheard=("b: away",))
+        await world.until("Reconciled", "Unknown", "ReplicaUnheard")
+        await world.tell()
+        world.deliveries.answer = Delivery()
+        world.writer.look(ObjectKey(Kind.SIDECAR, world.namespace, "unknown"))
+        world.writer.look(world.key)
+        await world.until("Reconciled", "True", "Acknowledged")
+    world.writer.look(world.key)
+
+
 @pytest.mark.kube_double
 async def test_status_write_leads_to_no_other(kube_api: KubeApi, tmp_path: Path) -> None:
     """It comes back as an observation, and everything is as it should be."""

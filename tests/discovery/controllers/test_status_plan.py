@@ -60,6 +60,8 @@ def test_accepted_says_whether_it_is_in_use_and_why_not(
         (seen(), Delivery(waiting=3), "False", "Pending", "not every proxy"),
         (seen(), Delivery(rejected=(NACK,)), "False", "Rejected", "web.shop rejected RDS 80: duplicate domain"),
         (seen(), Delivery(waiting=1, rejected=(NACK,)), "False", "Rejected", "web.shop"),
+        (seen(), Delivery(waiting=1, unheard=("b: away",)), "False", "Pending", "not every proxy"),
+        (seen(), Delivery(unheard=("b: away",)), "Unknown", "ReplicaUnheard", "may not have acknowledged it: b: away"),
         (seen(WRONG), Delivery(), "False", "NotAccepted", "not in use"),
     ],
 )

@@ -131,7 +131,9 @@ async def test_rejection_is_traced_to_what_changed_last() -> None:
             assert resource.error
             assert world.deliveries.of(SHOP, 2).rejected == (resource,)
             assert world.deliveries.of(SHOP, 2).waiting == 0
+            assert list(world.deliveries.rejected()) == [(SHOP, resource)]
             live.put(*SHOP, {"a": b"3", "ab": b"1"})
+            await eventually(lambda: list(world.deliveries.rejected()) == [])
             await eventually(lambda: world.deliveries.of(SHOP, 3).rejected == ())
 
 
