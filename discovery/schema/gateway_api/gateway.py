@@ -11,9 +11,10 @@ import msgspec
 
 from discovery.schema.gateway_api.references import (
     GROUP,
+    LocalObjectReference,
     ObjectReference,
     ParametersReference,
-    ParentReference,
+    ParentGateway,
     SecretObjectReference,
 )
 from discovery.schema.mesh_config import LabelSelector
@@ -120,7 +121,7 @@ class GatewayInfrastructure(Message, frozen=True, kw_only=True):
 
     labels: Mapping[str, str] = {}
     annotations: Mapping[str, str] = {}
-    parameters_ref: ParametersReference | None = None
+    parameters_ref: LocalObjectReference | None = None
 
 
 class ListenerNamespaces(Message, frozen=True, kw_only=True):
@@ -195,5 +196,5 @@ class ListenerSet(Message, frozen=True, kw_only=True):
 
     required = ("parent_ref", "listeners")
 
-    parent_ref: ParentReference = ParentReference()
+    parent_ref: ParentGateway = ParentGateway()
     listeners: tuple[Listener, ...] = ()

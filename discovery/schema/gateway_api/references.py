@@ -16,6 +16,7 @@ __all__ = [
     "LocalObjectReference",
     "ObjectReference",
     "ParametersReference",
+    "ParentGateway",
     "ParentReference",
     "PolicyTarget",
     "SecretObjectReference",
@@ -40,10 +41,21 @@ class ParentReference(Message, frozen=True, kw_only=True):
     port: PortNumber | None = None
 
 
+class ParentGateway(Message, frozen=True, kw_only=True):
+    """The Gateway that further listeners are for."""
+
+    required = ("name",)
+
+    group: str = GROUP
+    kind: NonEmpty = "Gateway"
+    namespace: str = ""
+    name: NonEmpty = ""
+
+
 class LocalObjectReference(Message, frozen=True, kw_only=True):
     """An object in the same namespace; an empty group is Kubernetes' core."""
 
-    required = ("kind", "name")
+    required = ("group", "kind", "name")
 
     group: str = ""
     kind: NonEmpty = ""
@@ -53,7 +65,7 @@ class LocalObjectReference(Message, frozen=True, kw_only=True):
 class ObjectReference(Message, frozen=True, kw_only=True):
     """An object, perhaps in another namespace."""
 
-    required = ("kind", "name")
+    required = ("group", "kind", "name")
 
     group: str = ""
     kind: NonEmpty = ""
@@ -73,7 +85,7 @@ class SecretObjectReference(Message, frozen=True, kw_only=True):
 
 
 class ParametersReference(Message, frozen=True, kw_only=True):
-    """Where settings of a GatewayClass or a Gateway are; the namespace is for classes, and namespaced kinds."""
+    """Where settings of a GatewayClass are; the namespace is for kinds that have one."""
 
     required = ("group", "kind", "name")
 

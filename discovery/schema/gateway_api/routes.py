@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from discovery.schema.gateway_api.references import BackendRef, ParentReference
-from discovery.schema.message import Message
+from discovery.schema.message import Message, NonEmpty
 
-__all__ = ["CookieConfig", "Layer4Rule", "Route", "SessionPersistence", "TCPRoute", "TLSRoute"]
+__all__ = ["Layer4Rule", "Route", "SessionCookie", "SessionHeader", "SessionPersistence", "TCPRoute", "TLSRoute"]
 
 
 class Route(Message, frozen=True, kw_only=True):
@@ -20,20 +20,33 @@ class Route(Message, frozen=True, kw_only=True):
     use_default_gateways: str = ""
 
 
-class CookieConfig(Message, frozen=True, kw_only=True):
-    """How long the cookie lives: ``lifetime_type`` is Session or Permanent."""
+class SessionCookie(Message, frozen=True, kw_only=True):
+    """A cookie, of a name made up unless there is one; ``lifetime_type`` is Session or Permanent."""
 
+    name: str = ""
+    path: str = "/"
     lifetime_type: str = "Session"
+
+
+class SessionHeader(Message, frozen=True, kw_only=True):
+    """A header that clients repeat."""
+
+    required = ("name",)
+
+    name: NonEmpty = ""
 
 
 class SessionPersistence(Message, frozen=True, kw_only=True):
     """Requests of one session go to one endpoint: ``type`` is Cookie or Header."""
 
-    session_name: str = ""
     absolute_timeout: timedelta | None = None
-    idle_timeout: timedelta | None = None
     type: str = "Cookie"
-    cookie_config: CookieConfig | None = None
+    cookie: SessionCookie | None = None
+    header: SessionHeader | None = None
+    # Of older definitions, whose cookies and headers are named in one place.
+    session_name: str = ""
+    idle_timeout: timedelta | None = None
+    cookie_config: SessionCookie | None = None
 
 
 class Layer4Rule(Message, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.schema.gateway_api.routes import SessionPersistence
+from discovery.schema.gateway_api.routes import SessionCookie, SessionPersistence
 from discovery.schema.kinds import KINDS
 from discovery.schema.meta import Kind
 from tests.kit.manifests import istio, one
@@ -41,8 +41,13 @@ def test_older_versions_are_read_alike(kind: Kind) -> None:
 
 def test_sessions() -> None:
     """A cookie that lives as long as the session is what is not written; durations add up."""
-    text = "{rules: [{sessionPersistence: {absoluteTimeout: 1h30m, cookieConfig: {}}}]}"
+    text = "{rules: [{sessionPersistence: {absoluteTimeout: 1h30m, cookie: {name: s}}}]}"
     found: SessionPersistence = istio(Kind.GRPC_ROUTE, text).spec.rules[0].session_persistence
     assert (found.type, found.absolute_timeout) == ("Cookie", timedelta(minutes=90))
+    assert found.cookie == SessionCookie(name="s", path="/", lifetime_type="Session")
+    older = (
+        "{rules: [{sessionPersistence: {sessionName: s, idleTimeout: 1m, cookieConfig: {lifetimeType: Permanent}}}]}"
+    )
+    found = istio(Kind.HTTP_ROUTE, older).spec.rules[0].session_persistence
     assert found.cookie_config is not None
-    assert found.cookie_config.lifetime_type == "Session"
+    assert (found.session_name, found.cookie_config.lifetime_type) == ("s", "Permanent")
