@@ -7,11 +7,12 @@ ways give the same answer; a property test holds them to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from discovery.wire.protowire import bytes_field, string_field
 from discovery.wire.resource import Resource
+from discovery.xds.reports import Report
 from discovery.xds.table import Part, Table, frame
 from discovery.xds.variant import Variant
 from discovery.xds.watch import Watch
@@ -110,14 +111,13 @@ def _parts(watch: Watch, terms: Terms) -> list[Part] | None:
     return parts
 
 
-def _same_versions(known: Mapping[str, str], parts: list[Part]) -> bool:
+def _same_versions(known: Report, parts: list[Part]) -> bool:
     """Whether a client that comes back holds exactly what it is to hold."""
     versions = [part.versions for part in parts if part.versions]
     if len(versions) == 1:
-        return known == versions[0]
-    if len(known) != sum(map(len, versions)):
-        return False
-    return all(known.get(name) == version for part in versions for name, version in part.items())
+        return known.equals(versions[0])
+    held = known.versions.items()
+    return len(held) == sum(map(len, versions)) and all(part.items() <= held for part in versions)
 
 
 def _missing(parts: list[Part], since: dict[Table, int]) -> bool:
@@ -189,7 +189,7 @@ def _may_hold(watch: Watch) -> dict[str, str]:
             about[name] = version if version is not None and name not in seen else _UNKNOWN
             seen.add(name)
     if watch.known is not None:
-        about.update(watch.known)
+        about.update(watch.known.versions)
     about.update((name, _UNKNOWN) for name in watch.lingering)
     about.update((name, _UNKNOWN) for name in watch.resend)
     if watch.forgotten:

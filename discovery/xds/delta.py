@@ -9,6 +9,7 @@ from discovery.wire.envoy import Node
 from discovery.wire.protowire import bytes_field, string_field
 from discovery.wire.type_urls import VIRTUAL_HOST, WILDCARD_BY_DEFAULT
 from discovery.xds.names import NameSets
+from discovery.xds.reports import Reports
 from discovery.xds.request import Request, parse_delta
 from discovery.xds.table import Form
 from discovery.xds.variant import WILDCARD, Subscription
@@ -25,9 +26,16 @@ class Delta:
 
     form = Form.DELTA
 
+    def __init__(self) -> None:
+        self._reports = Reports()
+
+    def trim(self) -> None:
+        """Forget what clients reported; for quiet times."""
+        self._reports.trim()
+
     def parse(self, raw: bytes) -> tuple[Request, Node]:
         """Read a request. Raises: RequestError."""
-        return parse_delta(raw)
+        return parse_delta(raw, self._reports)
 
     def first(self, request: Request, sets: NameSets) -> Subscription:
         """Names subscribed and names held count; naming none means all, for types with a wildcard by default."""
@@ -36,7 +44,7 @@ class Delta:
             return Subscription(sets.of(_NOTHING, wildcard=True), demanded=request.subscribe - _ONLY_WILDCARD)
         wildcard = WILDCARD in request.subscribe or (not request.subscribe and request.type_url in WILDCARD_BY_DEFAULT)
         explicit = request.subscribe
-        if not wildcard and (unnamed := request.known.keys() - explicit):
+        if not wildcard and request.known and (unnamed := request.known.versions.keys() - explicit):
             explicit |= unnamed
         if request.unsubscribe or WILDCARD in explicit:
             explicit -= request.unsubscribe | _ONLY_WILDCARD

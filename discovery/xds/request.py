@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
+from discovery.wire.delta_request import ReceivedDeltaRequest
 from discovery.wire.envoy import DeltaDiscoveryRequest, DiscoveryRequest, Node
+from discovery.xds.reports import Report, Reports
 
 __all__ = ["ERROR_CHARS", "Request", "RequestError", "parse_delta", "parse_sotw"]
 
 ERROR_CHARS = 2048  # of a client's error text that are kept; Envoy quotes whole resources in it
-_NO_VERSIONS: Mapping[str, str] = {}
 
 
 class RequestError(ValueError):
@@ -31,17 +30,26 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str] | None = None
     subscribe: frozenset[str] = frozenset()
     unsubscribe: frozenset[str] = frozenset()
-    known: Mapping[str, str] = _NO_VERSIONS  # initial_resource_versions: name -> version
+    known: Report | None = None  # initial_resource_versions, when there are any
 
 
-def parse_delta(raw: bytes) -> tuple[Request, Node]:
+def parse_delta(raw: bytes, reports: Reports) -> tuple[Request, Node]:
     """Read a ``DeltaDiscoveryRequest``; the node is empty when the message has none.
+
+    Args:
+        raw: the message.
+        reports: shares what equal clients report to hold.
 
     Raises:
         RequestError: it is none.
     """
+    known: Report | None = None
     try:
-        message = DeltaDiscoveryRequest.FromString(raw)
+        message = ReceivedDeltaRequest.FromString(raw)
+        node = Node.FromString(message.node)
+        if message.initial_resource_versions:
+            entries = frozenset(message.initial_resource_versions)
+            known = reports.of(entries, lambda: dict(DeltaDiscoveryRequest.FromString(raw).initial_resource_versions))
     except Exception as error:
         raise RequestError(f"no DeltaDiscoveryRequest: {error}") from error
     request = Request(
@@ -50,9 +58,9 @@ def parse_delta(raw: bytes) -> tuple[Request, Node]:
         error=message.error_detail.message[:ERROR_CHARS] if message.HasField("error_detail") else None,
         subscribe=frozenset(message.resource_names_subscribe),
         unsubscribe=frozenset(message.resource_names_unsubscribe),
-        known=dict(message.initial_resource_versions),
+        known=known,
     )
-    return request, message.node
+    return request, node
 
 
 def parse_sotw(raw: bytes) -> tuple[Request, Node]:

@@ -104,6 +104,7 @@ class AdsServer:
         self._reception = Reception(readiness, authenticator, places=self._settings.places)
         self._budget = ByteBudget(limit=self._settings.large_bytes)
         self._numbers = count(1)
+        self._delta = Delta()
         self._unknown: set[str] = set()
         self._log = get_logger("ads")
         self._collected = (0, 0)
@@ -145,7 +146,9 @@ class AdsServer:
                 "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(
                     partial(self._stream, via, StateOfTheWorld())
                 ),
-                "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(partial(self._stream, via, Delta())),
+                "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(
+                    partial(self._stream, via, self._delta)
+                ),
             },
         )
 
@@ -165,6 +168,7 @@ class AdsServer:
             if state != self._collected and now - self._pusher.active_at > _IDLE_S:
                 self._collected = state
                 self._world.tables.trim()
+                self._delta.trim()
                 self._db.collect()
 
     def _log_failures(self) -> None:

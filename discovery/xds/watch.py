@@ -7,13 +7,14 @@ follows from these.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from discovery.translate.tables import TableKey
 from discovery.wire.resource import Resource
 from discovery.xds.names import Names
+from discovery.xds.reports import Report
 from discovery.xds.request import Request
 from discovery.xds.table import Table
 
@@ -89,7 +90,7 @@ class Watch:
         self.demanded: frozenset[str] = _NOTHING  # virtual hosts that a paused request waits for
         self.retries: tuple[frozenset[str], ...] = ()  # parts of a rejected response, to be tried on their own
         self.rejected: frozenset[str] = _NOTHING  # route configurations that the client rejected or that were not there
-        self.known: Mapping[str, str] | None = None  # what it says it holds, until that has been answered
+        self.known: Report | None = None  # what it says it holds, until that has been answered
         self.lingering: dict[str, Resource | None] = {}  # gone from the tables, but still needed by the client
         self.lingering_since = 0.0
         self.dirty = True  # there may be something to say
@@ -139,7 +140,7 @@ class Watch:
         """The client wants everything anew. What it may hold is not forgotten: some of it may have to be removed."""
         before = [table for table, _ in self.held]
         self.resend |= frozenset(name for table, since in self.held if since for name, _ in table.held(since))
-        self.resend |= frozenset(self.known or ())
+        self.resend |= frozenset(self.known.versions if self.known else ())
         if self.in_flight is not None:  # it may arrive after the client has forgotten everything
             self.resend |= self.in_flight.all_names()
         self.held, self.known = (), None

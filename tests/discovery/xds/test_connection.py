@@ -17,6 +17,7 @@ from discovery.xds.connection import Connection, StreamEndedError, Wiring
 from discovery.xds.delta import Delta
 from discovery.xds.metrics import XdsMetrics
 from discovery.xds.node_key import read_node
+from discovery.xds.reports import Report
 from discovery.xds.request import Request
 from discovery.xds.session import Session
 from discovery.xds.world import Fact, World
@@ -111,7 +112,7 @@ async def test_a_client_that_comes_back_with_all_it_needs_is_settled_at_once() -
     session.receive(Request(type_url=CLUSTER), 0.0)
     version = session.watches[CLUSTER].tables[0].resources["a"].version
     async with asyncio.TaskGroup() as group:
-        stream.connection.receive(Request(type_url=CLUSTER, known={"a": version}))
+        stream.connection.receive(Request(type_url=CLUSTER, known=Report({"a": version})))
         group.create_task(stream.connection.serve())
         await eventually(lambda: bool(stream.settled))
         assert stream.fake.written.empty()

@@ -6,6 +6,7 @@ from discovery.wire.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse, 
 from discovery.wire.type_urls import CLUSTER, ENDPOINT, VIRTUAL_HOST
 from discovery.xds.delta import Delta
 from discovery.xds.names import NameSets
+from discovery.xds.reports import Report
 from discovery.xds.request import Request
 from discovery.xds.session import Session
 from discovery.xds.variant import Subscription
@@ -23,7 +24,7 @@ def first(
         type_url=type_url,
         subscribe=frozenset(subscribe),
         unsubscribe=frozenset(unsubscribe),
-        known=dict.fromkeys(known, "1"),
+        known=Report(dict.fromkeys(known, "1")) if known else None,
     )
     return DELTA.first(request, SETS)
 

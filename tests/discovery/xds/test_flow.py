@@ -5,7 +5,6 @@ from __future__ import annotations
 from discovery.wire.envoy import DeltaDiscoveryResponse
 from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, ROUTE, short_name
 from discovery.xds.delta import Delta
-from discovery.xds.request import parse_delta
 from discovery.xds.session import Session
 from discovery.xds.world import World
 from tests.kit.xds_clients import DeltaClient
@@ -25,7 +24,7 @@ class Line:
     def send(self, *requests: bytes) -> None:
         for raw in requests:
             if not self.session.receive_ack(raw, self.now):
-                self.session.receive(parse_delta(raw)[0], self.now)
+                self.session.receive(self.session.variant.parse(raw)[0], self.now)
 
     def written(self) -> list[str]:
         """What the session writes now, not yet taken by the client."""

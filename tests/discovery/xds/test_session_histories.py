@@ -12,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from discovery.wire.envoy import DeltaDiscoveryResponse
 from discovery.wire.type_urls import CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST
 from discovery.xds.delta import Delta
-from discovery.xds.request import parse_delta, parse_sotw
 from discovery.xds.session import Session
 from discovery.xds.sotw import StateOfTheWorld
 from tests.kit.xds_clients import DeltaClient, SotwClient
@@ -37,6 +36,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = small_world()
+        self.variant = Delta() if self.delta else StateOfTheWorld()  # of the server: streams share it
         self.content: dict[tuple[str, str], dict[str, bytes]] = {}
         self.scope = "shop"
         self.now = 0.0
@@ -47,15 +47,14 @@ class Histories(RuleBasedStateMachine):
 
     def connect(self) -> Session:
         self.number += 1
-        variant = Delta() if self.delta else StateOfTheWorld()
         refused = frozenset() if self.delta else frozenset({VIRTUAL_HOST})
         key = proxy_key(vhds=self.vhds)
-        return Session(self.world, key, variant, number=self.number, refused=refused)
+        return Session(self.world, key, self.variant, number=self.number, refused=refused)
 
     def send(self, *requests: bytes) -> None:
         for raw in requests:
             if not self.session.receive_ack(raw, self.now):
-                request, _ = parse_delta(raw) if self.delta else parse_sotw(raw)
+                request, _ = self.session.variant.parse(raw)
                 self.session.receive(request, self.now)
 
     # -- what can happen -------------------------------------------------------------------------------------------
