@@ -175,6 +175,21 @@ async def test_the_gateway_api(mesh: Mesh, variant: Variant) -> None:
     assert (besides_fences(mesh.shop), besides_fences(mesh.bank)) == ([], [])
 
 
+async def test_the_gateway_api_turned_off(tmp_path: Path) -> None:
+    """With `PILOT_ENABLE_GATEWAY_API=false` its objects are not even shown; others are."""
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "route.yaml").write_text(
+        ROUTE.format(seconds=1) + "---" + GATEWAY_API.format(seconds=1), encoding="utf-8"
+    )
+    for env, kinds in (
+        ({"PILOT_ENABLE_GATEWAY_API": "false"}, {"VirtualService"}),
+        ({}, {"VirtualService", "HTTPRoute", "Gateway"}),
+    ):
+        async with live_discovery(tmp_path, config, env=env) as discovery:
+            assert {item["kind"] for item in await discovery.debug("configz")} == kinds
+
+
 async def test_a_reconnecting_client_is_sent_what_it_lacks(tmp_path: Path) -> None:
     """With current versions nothing comes again; after changes in between only what changed, gone things as removed."""
     config = tmp_path / "config"

@@ -14,7 +14,18 @@ from discovery.sources.source import Source
 from discovery.store.cells import OBJECT
 from discovery.store.state import Store, StoreCommit
 
-__all__ = ["AtOnce", "Changed", "PlainWorld", "SourceContract", "SourceWorld", "running", "virtual_service"]
+__all__ = [
+    "ISTIO_GATEWAY",
+    "KUBERNETES_GATEWAY",
+    "AtOnce",
+    "Changed",
+    "PlainWorld",
+    "SourceContract",
+    "SourceWorld",
+    "gateway",
+    "running",
+    "virtual_service",
+]
 
 PATIENCE_S = 10.0  # only a failure waits that long
 
@@ -27,6 +38,22 @@ def virtual_service(name: str, *hosts: str) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": "shop"},
         "spec": {"hosts": list(hosts), "tcp": [{"route": [{"destination": {"host": "backend"}}]}]},
     }
+
+
+def gateway(group: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A Gateway, of Istio's or of the Gateway API's group."""
+    metadata = {"name": "web", "namespace": "shop"}
+    return {"apiVersion": f"{group}/v1", "kind": "Gateway", "metadata": metadata, "spec": dict(spec)}
+
+
+ISTIO_GATEWAY = gateway(
+    "networking.istio.io",
+    {"servers": [{"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": ["a.example.com"]}]},
+)
+KUBERNETES_GATEWAY = gateway(
+    "gateway.networking.k8s.io",
+    {"gatewayClassName": "istio", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+)
 
 
 class SourceWorld(Protocol):
@@ -175,3 +202,21 @@ class SourceContract:
             stored = store.objects[decoded.key]
             assert (stored.spec, stored.raw["spec"]) == (decoded.spec, decoded.raw["spec"])
             assert (stored.meta.labels, stored.meta.annotations) == (decoded.meta.labels, decoded.meta.annotations)
+
+    async def test_gateways_of_both_groups_are_two_objects(self, world: SourceWorld) -> None:
+        """Though they have one name, in one namespace, and are of one kind as written; one goes, the other stays."""
+        await world.write("a", ISTIO_GATEWAY)
+        await world.write("b", KUBERNETES_GATEWAY)
+        changed = Changed(Store(Database()))
+        objects = changed.store.objects
+        istio, kubernetes = (ObjectKey(kind, "shop", "web") for kind in (Kind.GATEWAY, Kind.KUBERNETES_GATEWAY))
+        async with running(world.source(changed.store)):
+            assert (objects[istio].spec.servers[0].hosts, objects[kubernetes].spec.gateway_class_name) == (
+                ("a.example.com",),
+                "istio",
+            )
+            await world.delete("a")
+            await changed.until(lambda: istio not in objects)
+            assert kubernetes in objects
+            await world.delete("b")
+            await changed.until(lambda: kubernetes not in objects)

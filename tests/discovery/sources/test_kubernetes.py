@@ -59,9 +59,11 @@ class ClusterWorld:
 class TestKubernetes(SourceContract):
     @pytest.fixture
     async def world(self, kube_api: KubeApi, client: KubeClient) -> AsyncIterator[SourceWorld]:
-        await kube_api.apply(*crds("virtualservices"), namespace("shop"))
+        foreign = gateway_api_crds(Kind.KUBERNETES_GATEWAY)
+        await kube_api.apply(*crds("virtualservices", "gateways"), *foreign, namespace("shop"))
         yield ClusterWorld(kube_api, client)
-        await kube_api.delete(*(virtual_service(name) for name in ("one", "two", "sentinel")))
+        await kube_api.delete(*(virtual_service(name) for name in ("one", "two", "sentinel")), *foreign)
+        await kube_api.until_gone(*foreign)
 
 
 class Cluster:
