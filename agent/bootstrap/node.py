@@ -15,6 +15,8 @@ from discovery.wire.proxy_config import ProxyConfig, encode_proxy_config
 __all__ = ["Node", "NodeKey", "build_node", "node_id", "pilot_san"]
 
 _CONTROL_PLANE_NAME: Final = "istiod.istio-system.svc"
+_DNS_KEYS: Final = ("DNS_CAPTURE", "ENABLE_DNS_SERVER")
+_TRUE: Final = frozenset({"1", "t", "true"})
 _APP_LABELS: Final = ("app", "app.kubernetes.io/name", label_keys.CANONICAL_NAME)
 _TRACING_LABELS: Final = (label_keys.CANONICAL_NAME, "app.kubernetes.io/name", "app")
 
@@ -92,6 +94,8 @@ def build_node(key: NodeKey) -> Node:
     locality = _locality(labels, static)
     values["LABELS"], values["STATIC_LABELS"] = labels, static
     values["ANNOTATIONS"] = key.annotations
+    if any(str(values.get(key, "")).lower() in _TRUE for key in _DNS_KEYS):
+        values.setdefault("DNS_SRV", "true")  # ports of hosts, for the DNS proxy answers SRV
     metadata = typed(values)
     discovery = key.metadata_discovery
     if discovery is None:

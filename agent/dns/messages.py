@@ -1,4 +1,4 @@
-"""The DNS wire format, as far as a proxy needs it: questions are read, answers with addresses written, the rest copied.
+"""The DNS wire format, as far as a proxy needs it: questions are read, answers for addresses and services written.
 
 An own codec, for a library that builds objects of whole messages costs more memory than the rest of the proxy and forty
 times the time of an answer. Everything read is bounds-checked: any bytes give a value or a ``MessageError``.
@@ -8,7 +8,7 @@ Spec: https://www.rfc-editor.org/rfc/rfc1035#section-4 https://www.rfc-editor.or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from struct import Struct, error
 from typing import Final, NamedTuple
@@ -18,14 +18,17 @@ __all__ = [
     "IN",
     "MAX_TCP",
     "MIN_UDP",
+    "SRV",
     "TTL_S",
     "A",
     "MessageError",
     "NegativeTtl",
     "Query",
     "Rcode",
+    "Target",
     "build_addresses",
     "build_error",
+    "build_targets",
     "negative_ttl",
     "parse_query",
     "response_matches",
@@ -35,6 +38,7 @@ __all__ = [
 
 A: Final = 1
 AAAA: Final = 28
+SRV: Final = 33
 IN: Final = 1
 TTL_S: Final = 30
 MIN_UDP: Final = 512
@@ -48,6 +52,8 @@ _HEADER: Final = Struct("!6H")
 _QUESTION: Final = Struct("!HH")
 _RECORD: Final = Struct("!HHIH")
 _U32: Final = Struct("!I")
+_SERVER: Final = Struct("!3H")
+_FARTHEST_POINTER: Final = 0x3FFF
 _POINTER_TO_QUESTION: Final = 0xC00C
 
 
@@ -203,6 +209,59 @@ def build_addresses(data: bytes, query: Query, addresses: Sequence[bytes], *, li
         records = b""
     header = data[:2] + flags.to_bytes(2) + _U32.pack(1 << 16 | len(given) + bool(head)) + _U32.pack(bool(opt))
     return b"".join((header, question, head, records, opt))
+
+
+class Target(NamedTuple):
+    """Who serves a service, and the packed addresses of that name, which spare the client its next questions."""
+
+    port: int
+    name: bytes  # in wire form
+    v4: tuple[bytes, ...] = ()
+    v6: tuple[bytes, ...] = ()
+
+
+def build_targets(data: bytes, query: Query, targets: Sequence[Target], *, limit: int, alias: bytes = b"") -> bytes:
+    """The authoritative answer to a question for the servers of a service, all as good as each other.
+
+    Addresses that do not fit are left out without a word, for the client can ask for them (RFC 2181, 9); servers are
+    not. The other arguments are those of ``build_addresses``.
+
+    Spec: https://www.rfc-editor.org/rfc/rfc2782
+    """
+    opt = _opt(query)
+    owner, head = _POINTER_TO_QUESTION.to_bytes(2), b""
+    if alias:
+        head = owner + _RECORD.pack(_CNAME, IN, TTL_S, len(alias)) + alias
+        owner = (0xC000 | query.end + 12).to_bytes(2)  # the alias in the record that was just written
+    weight = 1 if len(targets) > 1 else 0  # with 0 alone, clients would all take the first; for a single one, 0 is due
+    room, at, flags = limit - len(opt), query.end + len(head), _flags(data, _AA)
+    records, places = [], dict[bytes, tuple[int, Target]]()
+    for target in targets:
+        size = _SERVER.size + len(target.name)
+        record = owner + _RECORD.pack(SRV, IN, TTL_S, size) + _SERVER.pack(0, weight, target.port) + target.name
+        if at + len(record) > room:
+            flags |= _TC
+            break
+        places.setdefault(target.name, (at + len(record) - len(target.name), target))
+        records.append(record)
+        at += len(record)
+    hints = _hints(places, room - at)
+    counts = _U32.pack(1 << 16 | len(records) + bool(head)) + _U32.pack(len(hints) + bool(opt))
+    return b"".join((data[:2], flags.to_bytes(2), counts, data[_HEADER.size : query.end], head, *records, *hints, opt))
+
+
+def _hints(places: Mapping[bytes, tuple[int, Target]], room: int) -> list[bytes]:
+    """Records with the addresses of servers, whole sets of them, as far as there is room."""
+    hints: list[bytes] = []
+    for name, (place, target) in places.items():
+        owner = (0xC000 | place).to_bytes(2) if place <= _FARTHEST_POINTER else name
+        for kind, addresses in ((A, target.v4), (AAAA, target.v6)):
+            records = [owner + _RECORD.pack(kind, IN, TTL_S, len(address)) + address for address in addresses]
+            room -= sum(map(len, records))
+            if room < 0:
+                return hints
+            hints += records
+    return hints
 
 
 def build_error(data: bytes, rcode: Rcode, query: Query | None = None) -> bytes:

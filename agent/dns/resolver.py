@@ -1,34 +1,39 @@
 """What the proxy does with one message: an answer at once, a question to others, or nothing. No I/O.
 
-Names of the mesh are answered for addresses only. Where a name has none of the family asked for, the answer is empty,
-never that the name does not exist: clients would believe that of both families.
+Names of the mesh are answered for addresses, and for who serves their named ports (SRV). Where a name has no address of
+the family asked for, the answer is empty, never that the name does not exist: clients would believe that of both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from agent.dns.messages import (
     AAAA,
     IN,
     MAX_TCP,
+    SRV,
     A,
     MessageError,
     Query,
     Rcode,
     build_addresses,
     build_error,
+    build_targets,
     parse_query,
     truncate,
 )
 from agent.dns.metrics import DnsMetrics
 from agent.dns.negative_cache import NegativeCache
+from agent.dns.services import find_targets
 from agent.dns.table import Found, Missing, Table
 
 __all__ = ["Forward", "Resolver"]
 
 _FAMILIES: Final = (A, AAAA)
+
+T = TypeVar("T")
 
 
 class Forward(NamedTuple):
@@ -81,6 +86,11 @@ class Resolver:
                 return self._answer(data, query, found, limit)
             if found is Missing.IMPOSSIBLE:
                 return build_error(data, Rcode.NXDOMAIN, query)
+        elif query.kind == SRV and query.family == IN:
+            located = find_targets(table, query.name, query.labels)
+            if located is not None:
+                targets = self._rotated(located.targets)
+                return build_targets(data, query, targets, limit=limit, alias=located.alias)
         remembered = self._negative.get(data, query, self._monotonic())
         if remembered is not None:
             self._metrics.remembered.inc()
@@ -96,8 +106,12 @@ class Resolver:
         return response if len(response) <= forward.limit else truncate(response, forward.query)
 
     def _answer(self, data: bytes, query: Query, found: Found, limit: int) -> bytes:
-        addresses = found.addresses.v4 if query.kind == A else found.addresses.v6
-        if len(addresses) > 1:
-            first = int(self._chance() * len(addresses))
-            addresses = addresses[first:] + addresses[:first]
+        addresses = self._rotated(found.addresses.v4 if query.kind == A else found.addresses.v6)
         return build_addresses(data, query, addresses, limit=limit, alias=found.alias)
+
+    def _rotated(self, items: tuple[T, ...]) -> tuple[T, ...]:
+        """Any of them first, the others in a circle."""
+        if len(items) < 2:
+            return items
+        first = int(self._chance() * len(items))
+        return items[first:] + items[:first]

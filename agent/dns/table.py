@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from agent.dns.messages import wire_name
 from agent.dns.name_table import NameInfo
+from discovery.wire.name_table import NamedPort
 
 __all__ = ["Addresses", "Found", "Missing", "Place", "Table", "build_table"]
 
@@ -44,6 +45,7 @@ class Addresses(NamedTuple):
     v4: tuple[bytes, ...]
     v6: tuple[bytes, ...]
     shortens: bool = False  # a Kubernetes name, which clients may write without the common suffix
+    ports: tuple[NamedPort, ...] = ()  # those that have a name, if the control plane tells them
 
     def texts(self) -> tuple[str, ...]:
         """As people write them, IPv4 first."""
@@ -107,15 +109,30 @@ class Table:
         found = self._hosts.get(name)
         if found is not None or not self._suffix:
             return found
-        stem = name[:-1]
-        candidates = [stem + self._suffix, stem + self._own_suffix] if self._own_suffix else [stem + self._suffix]
-        if name.endswith(_SVC):
-            candidates.append(name[: -len(_SVC)] + self._suffix)
-        for candidate in candidates:
+        for candidate in self._spelled_out(name):
             found = self._hosts.get(candidate)
             if found is not None and found.shortens:
                 return found
         return None
+
+    def _spelled_out(self, name: bytes) -> list[bytes]:
+        """What a name may be short for."""
+        stem = name[:-1]
+        candidates = [stem + self._suffix, stem + self._own_suffix] if self._own_suffix else [stem + self._suffix]
+        if name.endswith(_SVC):
+            candidates.append(name[: -len(_SVC)] + self._suffix)
+        return candidates
+
+    def exact(self, name: bytes) -> Addresses | None:
+        """The addresses of a name that is in the table as it is."""
+        return self._hosts.get(name)
+
+    def full_name(self, name: bytes) -> bytes:
+        """The name in the table that a known name is short for; itself, if it is in full or below a wildcard."""
+        if name in self._hosts or not self._suffix:
+            return name
+        known = ((full, self._hosts.get(full)) for full in self._spelled_out(name))
+        return next((full for full, found in known if found is not None and found.shortens), name)
 
     def _match_wild(self, name: bytes, labels: tuple[int, ...]) -> Found | Missing:
         """The wildcard with the longest suffix, at any depth."""
@@ -157,7 +174,7 @@ def build_table(entries: Iterable[NameInfo], place: Place) -> Table:
     suffix = _suffix(place.domain)
     extra: dict[bytes, Addresses] = {}
     for info in entries:
-        addresses = _pack(info.ips)
+        addresses = _pack(info.ips, info.ports)
         name = wire_name(info.host)
         if name is None or addresses is None:
             continue
@@ -187,7 +204,7 @@ def _spelled_out(info: NameInfo, addresses: Addresses, place: Place) -> Iterator
             yield name, addresses
 
 
-def _pack(ips: Iterable[str]) -> Addresses | None:
+def _pack(ips: Iterable[str], ports: tuple[NamedPort, ...]) -> Addresses | None:
     """Packed addresses by family; None: there is none."""
     v4, v6 = [], []
     for ip in ips:
@@ -198,7 +215,7 @@ def _pack(ips: Iterable[str]) -> Addresses | None:
                 v4.append(inet_pton(AF_INET, ip))
         except OSError:
             continue  # a range, or a name
-    return Addresses(tuple(v4), tuple(v6)) if v4 or v6 else None
+    return Addresses(tuple(v4), tuple(v6), ports=ports) if v4 or v6 else None
 
 
 def _suffix(domain: str) -> bytes:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from discovery.wire.name_table import PORTS, NamedPort, parse_port
 from discovery.wire.protowire import fields
 
 __all__ = ["read_name_table"]
@@ -16,7 +17,7 @@ _TEXTS: Final = {2: "registry", 3: "shortname", 4: "namespace"}
 
 
 def read_name_table(value: bytes) -> dict[str, Any]:
-    """``{"table": {host: {ips, registry, shortname, namespace}}}``, empty fields left out.
+    """``{"table": {host: {ips, registry, shortname, namespace, ports}}}``, empty fields left out.
 
     Raises:
         ValueError: the bytes are no message.
@@ -38,7 +39,14 @@ def _info(value: memoryview) -> dict[str, Any]:
             info.setdefault("ips", []).append(_text(item))
         elif number in _TEXTS:
             info[_TEXTS[number]] = _text(item)
+        elif number == PORTS:
+            info.setdefault("ports", []).append(_port(parse_port(item)))
     return info
+
+
+def _port(port: NamedPort) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": port.name, "number": port.number, "protocol": "UDP" if port.udp else "TCP"}
+    return {**shown, "targets": list(port.targets)} if port.targets else shown
 
 
 def _text(value: memoryview) -> str:

@@ -96,6 +96,7 @@ def proxy_view(db: Database, proxy: ProxyKey) -> ProxyView:
         istio_filters=proxy.istio_filters,
         vhds=proxy.vhds,
         dns_auto_allocate=proxy.dns_auto_allocate,
+        dns_srv=proxy.dns_srv,
         http10=proxy.http10,
         idle_timeout=proxy.idle_timeout,
         unprivileged=proxy.unprivileged,

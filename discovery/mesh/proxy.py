@@ -37,6 +37,7 @@ class ProxyKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     istio_filters: bool = False  # announces the extensions ``istio.*`` in Node.extensions
     vhds: bool = False  # delta stream of an Envoy that may be served virtual hosts on their own
     dns_auto_allocate: bool = False
+    dns_srv: bool = False  # wants ports in its name table
     http10: bool = False
     idle_timeout: str = ""
     unprivileged: bool = False
@@ -72,6 +73,7 @@ class OutboundView(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
     istio_filters: bool = False
     vhds: bool = False
     dns_auto_allocate: bool = False
+    dns_srv: bool = False
     http10: bool = False
     idle_timeout: str = ""
     unprivileged: bool = False

@@ -91,6 +91,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     tracing: str = ""  # ProxyConfig's, as JSON, if it names a tracer: then its bootstrap has that
     dns_capture: bool = False
     dns_auto_allocate: bool = False
+    dns_srv: bool = False  # its DNS proxy answers SRV, if the name table tells ports
     http10: bool = False
     idle_timeout: str = ""
     http_proxy_port: str = ""
@@ -184,6 +185,7 @@ def parse_metadata(raw: Mapping[str, Any]) -> Metadata:
         tracing=_tracing(raw),
         dns_capture=_flag(raw, "DNS_CAPTURE"),
         dns_auto_allocate=_flag(raw, "DNS_AUTO_ALLOCATE"),
+        dns_srv=_flag(raw, "DNS_SRV"),
         http10=_flag(raw, "HTTP10"),
         idle_timeout=_text(raw, "IDLE_TIMEOUT"),
         http_proxy_port=_text(raw, "HTTP_PROXY_PORT"),

@@ -86,6 +86,7 @@ def proxy_key(facts: NodeFacts, *, delta: bool, vhds: bool, auto_allocate: bool 
         istio_filters=facts.istio_extensions,
         vhds=delta and vhds and envoy,
         dns_auto_allocate=metadata.dns_capture and (metadata.dns_auto_allocate or auto_allocate),
+        dns_srv=metadata.dns_srv,
         http10=metadata.http10,
         idle_timeout=metadata.idle_timeout,
         unprivileged=metadata.unprivileged_pod,

@@ -16,9 +16,10 @@ __all__ = ["read_name_table", "write_name_table"]
 
 @lru_cache(maxsize=1)
 def _name_table() -> Any:
-    """The message class of ``istio.networking.nds.v1.NameTable``."""
+    """The message class of ``istio.networking.nds.v1.NameTable``, with our own field for ports."""
     text, message = FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.TYPE_MESSAGE
     single, many = FieldDescriptorProto.LABEL_OPTIONAL, FieldDescriptorProto.LABEL_REPEATED
+    package = "istio.networking.nds.v1"
     info = DescriptorProto(
         name="NameInfo",
         field=[
@@ -27,9 +28,20 @@ def _name_table() -> Any:
             FieldDescriptorProto(name="shortname", number=3, type=text, label=single),
             FieldDescriptorProto(name="namespace", number=4, type=text, label=single),
             FieldDescriptorProto(name="alt_hosts", number=5, type=text, label=many),
+            FieldDescriptorProto(
+                name="ports", number=1500, type=message, label=many, type_name=f".{package}.NameTable.NamedPort"
+            ),
         ],
     )
-    package = "istio.networking.nds.v1"
+    port = DescriptorProto(
+        name="NamedPort",
+        field=[
+            FieldDescriptorProto(name="name", number=1, type=text, label=single),
+            FieldDescriptorProto(name="number", number=2, type=FieldDescriptorProto.TYPE_UINT32, label=single),
+            FieldDescriptorProto(name="udp", number=3, type=FieldDescriptorProto.TYPE_BOOL, label=single),
+            FieldDescriptorProto(name="targets", number=4, type=text, label=many),
+        ],
+    )
     entry = DescriptorProto(
         name="TableEntry",
         options=MessageOptions(map_entry=True),
@@ -47,7 +59,7 @@ def _name_table() -> Any:
         name="nds.proto",
         package=package,
         syntax="proto3",
-        message_type=[DescriptorProto(name="NameTable", field=[table], nested_type=[info, entry])],
+        message_type=[DescriptorProto(name="NameTable", field=[table], nested_type=[info, port, entry])],
     )
     pool = DescriptorPool()
     pool.Add(file)

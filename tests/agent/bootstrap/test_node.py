@@ -123,6 +123,23 @@ def test_metadata_discovery_is_always_said(environ: dict[str, str], said: str, *
 
 
 @pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, None),
+        ({"ISTIO_META_DNS_CAPTURE": "true"}, "true"),
+        ({"ISTIO_META_ENABLE_DNS_SERVER": "1"}, "true"),
+        ({"ISTIO_META_DNS_CAPTURE": "false"}, None),
+        ({"ISTIO_META_DNS_CAPTURE": "true", "ISTIO_META_DNS_SRV": "false"}, None),
+    ],
+)
+def test_ports_are_asked_for_where_dns_is_answered(environ: dict[str, str], said: str | None) -> None:
+    """With them the DNS proxy answers SRV; nobody else has a use for them, and users may do without."""
+    assert _node(environ=environ).metadata.get("DNS_SRV") == said
+    in_config = ProxyConfig(proxy_metadata=environ)
+    assert _node(proxy_config=in_config).metadata.get("DNS_SRV") == said
+
+
+@pytest.mark.parametrize(
     ("address", "policy", "names"),
     [
         ("istiod.istio-system.svc:15012", "MUTUAL_TLS", ("istiod.istio-system.svc",)),

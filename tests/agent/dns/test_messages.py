@@ -21,8 +21,10 @@ from agent.dns.messages import (
     A,
     MessageError,
     Rcode,
+    Target,
     build_addresses,
     build_error,
+    build_targets,
     negative_ttl,
     parse_query,
     response_matches,
@@ -228,3 +230,74 @@ def test_some_texts_are_no_names() -> None:
     for text in ("", ".", "a..b", ".a", "a" * 64, ".".join(["a" * 60] * 5), "bücher.example"):
         assert wire_name(text) is None
     assert MAX_TCP == 65535
+
+
+def _target(port: int, name: str, *addresses: str) -> Target:
+    made = wire_name(name)
+    assert made is not None
+    v4 = tuple(socket.inet_pton(socket.AF_INET, text) for text in addresses if ":" not in text)
+    v6 = tuple(socket.inet_pton(socket.AF_INET6, text) for text in addresses if ":" in text)
+    return Target(port, made, v4, v6)
+
+
+def _served(targets: list[Target], *, limit: int = MAX_TCP, edns: int = 0, alias: str = "") -> dns.message.Message:
+    data = question("_HTTP._tcp.Web.example.", "SRV", edns=edns).to_wire()
+    wire = build_targets(
+        data, parse_query(data), targets, limit=limit, alias=(wire_name(alias) or b"") if alias else b""
+    )
+    assert len(wire) <= limit
+    return dns.message.from_wire(wire)
+
+
+def test_a_service_is_answered_with_addresses_of_its_target() -> None:
+    """No weight for a single one; the letters of the question keep their case."""
+    found = _served([_target(80, "web.example", "10.0.0.1", "10.0.0.2", "fd00::1")])
+    assert [rrset.to_text() for rrset in found.answer] == ["_HTTP._tcp.Web.example. 30 IN SRV 0 0 80 web.example."]
+    assert [rrset.to_text() for rrset in found.additional] == [
+        "web.example. 30 IN A 10.0.0.1\nweb.example. 30 IN A 10.0.0.2",
+        "web.example. 30 IN AAAA fd00::1",
+    ]
+    assert found.flags & dns.flags.AA
+    assert found.edns == -1
+
+
+def test_several_targets_weigh_the_same_and_not_nothing() -> None:
+    """RFC 2782: among weights of 0 alone, each client would take the first; one host at two ports is told once."""
+    found = _served(
+        [_target(80, "a.example", "10.0.0.1"), _target(81, "a.example", "10.0.0.1"), _target(1, "b.example")]
+    )
+    assert sorted(item.to_text() for item in found.answer[0]) == [
+        "0 1 1 b.example.",
+        "0 1 80 a.example.",
+        "0 1 81 a.example.",
+    ]
+    assert [rrset.to_text() for rrset in found.additional] == ["a.example. 30 IN A 10.0.0.1"]
+
+
+def test_a_service_by_another_name_says_so_first() -> None:
+    """As for addresses: CNAME, then the answer of the name that it leads to."""
+    found = _served([_target(80, "web", "10.0.0.1")], alias="_http._tcp.web", edns=1232)
+    assert [rrset.to_text() for rrset in found.answer] == [
+        "_HTTP._tcp.Web.example. 30 IN CNAME _http._tcp.web.",
+        "_http._tcp.web. 30 IN SRV 0 0 80 web.",
+    ]
+    assert found.additional[0].to_text() == "web. 30 IN A 10.0.0.1"
+    assert found.edns == 0
+
+
+def test_addresses_give_way_without_a_word_targets_with_one() -> None:
+    """Only what the client cannot ask for by itself is worth a second question by TCP."""
+    targets = [_target(80, f"pod-{number:04}.example", f"10.0.{number >> 8}.{number & 255}") for number in range(2000)]
+    few = _served(targets[:10], limit=512)
+    assert not few.flags & dns.flags.TC
+    assert len(few.answer[0]) == 10
+    assert 0 < len(few.additional) < 10
+    cut = _served(targets, limit=512)
+    assert cut.flags & dns.flags.TC
+    assert 10 <= len(cut.answer[0]) < 16
+    by_tcp = _served(targets[:1000])
+    assert not by_tcp.flags & dns.flags.TC
+    assert len(by_tcp.answer[0]) == 1000
+    assert [rrset.name.to_text() for rrset in by_tcp.additional] == [f"pod-{n:04}.example." for n in range(1000)], (
+        "names beyond the reach of pointers are written out"
+    )

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.dns.name_table import NameInfo, parse_name_table
+from discovery.wire.name_table import NamedPort
 from tests.kit.name_table import write_name_table
 
 text = st.text(max_size=12)
-infos = st.builds(NameInfo, text, st.lists(text).map(tuple), text, text, text, st.lists(text).map(tuple))
+texts = st.lists(text).map(tuple)
+ports = st.builds(NamedPort, text, st.integers(1, 65535), st.booleans(), texts)
+infos = st.builds(NameInfo, text, texts, text, text, text, texts, st.lists(ports).map(tuple))
 
 
 @given(st.lists(infos, unique_by=lambda info: info.host))
@@ -25,6 +28,7 @@ def test_tables_are_read_as_protobuf_writes_them(found: list[NameInfo]) -> None:
             "shortname": info.short_name,
             "namespace": info.namespace,
             "alt_hosts": info.alt_hosts,
+            "ports": [port._asdict() for port in info.ports],
         }
         for info in found
     }
@@ -42,6 +46,21 @@ def test_a_number_in_place_of_a_text_is_refused() -> None:
     """The message says what was wanted."""
     with pytest.raises(ValueError, match="want a string or message"):
         list(parse_name_table(b"\x08\x01"))
+
+
+def test_equal_ports_are_held_once() -> None:
+    """Thousands of hosts have one port `http` on 80."""
+    http = {"ports": [{"name": "http", "number": 80}]}
+    one, other = parse_name_table(write_name_table({"a": http, "b": http}))
+    assert one.ports == (NamedPort("http", 80),)
+    assert one.ports is other.ports
+
+
+@pytest.mark.parametrize("number", [0, 65536])
+def test_a_port_that_is_none_is_refused(number: int) -> None:
+    """With the table: whoever writes such may be wrong in the rest as well, and the last good one serves."""
+    with pytest.raises(ValueError, match="want 1 to 65535"):
+        list(parse_name_table(write_name_table({"a": {"ports": [{"name": "http", "number": number}]}})))
 
 
 def test_unknown_fields_are_skipped() -> None:

@@ -13,12 +13,20 @@ from agent.dns.metrics import DnsMetrics
 from agent.dns.name_table import NameInfo
 from agent.dns.resolver import Forward, Resolver
 from agent.dns.table import build_table
+from discovery.wire.name_table import NamedPort
 from tests.kit.dns_proxy import PLACE
 from tests.kit.fake_clock import FakeClock
 from tests.kit.fake_resolver import address_reply, nxdomain, question
 
 ENTRIES = (
     NameInfo("four.example", ("1.1.1.1", "1.1.1.2", "1.1.1.3"), "External"),
+    NameInfo("srv.example", ("1.1.2.1",), "External", ports=(NamedPort("http", 80),)),
+    NameInfo(
+        "pods.example",
+        ("1.1.3.1", "1.1.3.2"),
+        "External",
+        ports=(NamedPort("http", 80, targets=("pod-1.example", "pod-2.example")),),
+    ),
     NameInfo("six.example", ("fd00::1",), "External"),
     NameInfo("web.ns1.svc.cluster.local", ("10.0.0.1",), "Kubernetes", "web", "ns1"),
     NameInfo("many.example", tuple(f"10.1.{n // 250}.{n % 250}" for n in range(500)), "External"),
@@ -54,6 +62,22 @@ def test_addresses_take_turns(chance: float, first: int) -> None:
     assert items == [f"1.1.1.{number}" for number in order]
 
 
+def test_named_ports_are_answered_here() -> None:
+    """With authority, and with the address of who serves them."""
+    found = answer(resolver(), "_http._tcp.srv.example.", "SRV")
+    assert found.answer[0].to_text() == "_http._tcp.srv.example. 30 IN SRV 0 0 80 srv.example."
+    assert found.additional[0].to_text() == "srv.example. 30 IN A 1.1.2.1"
+    assert found.flags & dns.flags.AA
+
+
+@pytest.mark.parametrize(("chance", "first"), [(0.0, "pod-1.example."), (0.5, "pod-2.example.")])
+def test_those_who_serve_take_turns(chance: float, first: str) -> None:
+    """A client that takes the first one takes not always the same."""
+    found = answer(resolver(chance=chance), "_http._tcp.pods.example.", "SRV")
+    assert found.answer[0][0].target.to_text() == first
+    assert len(found.answer[0]) == 2
+
+
 def test_the_other_family_is_empty_not_missing() -> None:
     """A client would take the absence of one family for the absence of the name."""
     for name, kind in (("four.example.", "AAAA"), ("six.example.", "A")):
@@ -79,7 +103,16 @@ def test_long_answers_fit_their_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("four.example.", "SRV"), ("four.example.", "TXT"), ("other.example.", "A")]
+    ("name", "kind"),
+    [
+        ("four.example.", "SRV"),
+        ("four.example.", "TXT"),
+        ("other.example.", "A"),
+        ("_http._tcp.four.example.", "SRV"),
+        ("_other._tcp.srv.example.", "SRV"),
+        ("_http._tcp.srv.example.", "TXT"),
+        ("_http._tcp.srv.example.", "A"),
+    ],
 )
 def test_other_questions_are_for_others(name: str, kind: str) -> None:
     """Other types, and names that the mesh does not know."""

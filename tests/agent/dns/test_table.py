@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.dns.messages import parse_query
+from agent.dns.messages import parse_query, wire_name
 from agent.dns.name_table import NameInfo
 from agent.dns.table import Found, Missing, Place, Table, build_table
 from tests.kit.dns_proxy import PLACE
@@ -136,7 +136,7 @@ def test_addresses_are_of_two_families() -> None:
     )
     found = ask(table, "a.")
     assert isinstance(found, Found)
-    assert found.addresses == ((bytes((1, 1, 1, 1)),), (bytes((0xFD,)) + bytes(14) + b"\1",), False)
+    assert found.addresses == ((bytes((1, 1, 1, 1)),), (bytes((0xFD,)) + bytes(14) + b"\1",), False, ())
     assert ask(table, "b.") is ask(table, "c.") is Missing.UNKNOWN
     assert len(table) == 1
 
@@ -177,3 +177,21 @@ def test_all_names_are_listed() -> None:
         found = ask(table, name)
         assert isinstance(found, Found)
         assert found.addresses == addresses
+
+
+@pytest.mark.parametrize(
+    ("name", "full"),
+    [
+        ("web.", "web.ns1.svc.cluster.local"),
+        ("web.ns1.svc.", "web.ns1.svc.cluster.local"),
+        ("web.ns1.svc.cluster.local.", "web.ns1.svc.cluster.local"),
+        ("out.", "out"),
+        ("a.wild.", "a.wild"),
+    ],
+)
+def test_a_known_name_in_full(name: str, full: str) -> None:
+    """What others would understand it by; what is not short stays as it is."""
+    table = build_table([kubernetes("web", "ns1"), external("out"), external("*.wild")], PLACE)
+    query = parse_query(question(name).to_wire())
+    assert table.full_name(query.name) == wire_name(full)
+    assert (table.exact(query.name) is not None) == (name in {"web.ns1.svc.cluster.local.", "out."})

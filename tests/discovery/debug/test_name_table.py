@@ -23,6 +23,16 @@ def test_what_generated_code_writes_is_read(table: dict[str, dict[str, object]])
     assert read_name_table(write_name_table(table)) == {"table": table}
 
 
+def test_ports_are_shown_to_those_who_look() -> None:
+    """They are in tables of agents that answer SRV."""
+    ports = [{"name": "sql", "number": 5432, "targets": ["db-0.db"]}, {"name": "dns", "number": 53, "udp": True}]
+    shown = read_name_table(write_name_table({"db": {"ips": ["10.0.0.1"], "ports": ports}}))["table"]["db"]
+    assert shown["ports"] == [
+        {"name": "sql", "number": 5432, "protocol": "TCP", "targets": ["db-0.db"]},
+        {"name": "dns", "number": 53, "protocol": "UDP"},
+    ]
+
+
 def test_it_shows_in_dumps() -> None:
     """With its type, like any other resource."""
     value = write_name_table({"a.example": {"ips": ["240.240.0.1"], "registry": "External"}})

@@ -182,3 +182,79 @@ def test_proxies_that_see_the_same_share_a_table() -> None:
     world.proxy = replace(DEFAULT_PROXY, locality="r/z", http10=True)
     assert name_table_key(world.view.outbound) == here
     assert name_table(world.db, here).name == ""
+
+
+PORTS = """
+apiVersion: v1
+kind: Service
+metadata: {name: mixed, namespace: default}
+spec:
+  clusterIP: 10.0.0.7
+  ports:
+  - {name: HTTP, port: 80, targetPort: 8080}
+  - {name: dns, port: 53, protocol: TCP}
+  - {name: dns-udp, port: 53, protocol: UDP}
+"""
+
+
+def with_ports(world: World) -> dict[str, list[dict[str, Any]]]:
+    """The ports by host that a proxy is told that asks for them; nothing else of its table differs."""
+    plain = names(world)
+    assert not [host for host, info in plain.items() if "ports" in info]
+    world.proxy = replace(world.proxy, dns_srv=True)
+    found = names(world)
+    assert {host: {k: v for k, v in info.items() if k != "ports"} for host, info in found.items()} == plain
+    return {host: info["ports"] for host, info in found.items() if "ports" in info}
+
+
+def test_ports_are_for_those_who_ask() -> None:
+    """Those of the service, by name and transport; ServiceEntries likewise. Others get the bytes they know."""
+    entry = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: out, namespace: default}
+spec:
+  hosts: [out.example]
+  addresses: [9.9.9.9]
+  ports: [{number: 443, name: https, protocol: TLS}, {number: 514, name: log, protocol: UDP}]
+"""
+    assert with_ports(World(f"{PORTS}---{entry}")) == {
+        "mixed.default.svc.cluster.local": [
+            {"name": "http", "number": 80},
+            {"name": "dns", "number": 53},
+            {"name": "dns-udp", "number": 53, "udp": True},
+        ],
+        "out.example": [{"name": "https", "number": 443}, {"name": "log", "number": 514, "udp": True}],
+    }
+
+
+def test_ports_without_a_name_have_none_to_be_asked_for() -> None:
+    """The only port of a Service may be so."""
+    assert with_ports(World(VIP.replace("name: http, ", ""))) == {}
+
+
+def test_ports_of_a_headless_service_are_those_of_its_pods() -> None:
+    """The number that they listen on, and each pod under its name."""
+    moved = SLICE.replace("port: 5432", "port: 15432") % {"service": "db", "port": "tcp", "ready": "true"}
+    world = World("---".join((HEADLESS % "false", moved, pods())))
+    assert with_ports(world) == {
+        "db.default.svc.cluster.local": [
+            {
+                "name": "tcp",
+                "number": 15432,
+                "targets": ["db-0.db.default.svc.cluster.local", "db-1.db.default.svc.cluster.local"],
+            }
+        ]
+    }
+
+
+def test_pods_without_a_name_serve_under_that_of_the_service() -> None:
+    """Those with one are told besides."""
+    nameless = pods().replace("{hostname: db-1, subdomain: db}", "{}")
+    slice_text = SLICE % {"service": "db", "port": "tcp", "ready": "true"}
+    assert with_ports(World("---".join((HEADLESS % "false", slice_text, nameless)))) == {
+        "db.default.svc.cluster.local": [
+            {"name": "tcp", "number": 5432, "targets": ["db-0.db.default.svc.cluster.local"]},
+            {"name": "tcp", "number": 5432},
+        ]
+    }

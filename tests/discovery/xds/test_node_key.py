@@ -115,6 +115,12 @@ def test_made_up_addresses_are_for_those_who_capture_dns(
     assert key.dns_auto_allocate is wanted
 
 
+@pytest.mark.parametrize(("metadata", "wanted"), [({"DNS_SRV": "true"}, True), ({"DNS_CAPTURE": "true"}, False)])
+def test_ports_of_names_are_for_those_who_ask(metadata: dict[str, Any], *, wanted: bool) -> None:
+    """Agents of others do not, and get the tables that they know."""
+    assert proxy_key(read_node(node(**metadata)), delta=True, vhds=True).dns_srv is wanted
+
+
 def test_filters_of_istio_are_for_those_who_announce_them() -> None:
     """Upstream Envoy has none of them and would reject the listener."""
     made = node()
