@@ -138,7 +138,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     Variable("ISTIO_WATCH_NAMESPACE", "", "Read objects of this namespace only; empty: of all."),
     Variable("PILOT_IGNORE_RESOURCES", "", "CRDs not to read, comma list; *.group for all of a group."),
     Variable("PILOT_INCLUDE_RESOURCES", "", "Exceptions from PILOT_IGNORE_RESOURCES."),
-    Variable("PILOT_ENABLE_GATEWAY_API", "true", "Whether kinds of the Gateway API are read, where they are installed."),
+    Variable("PILOT_ENABLE_GATEWAY_API", "true", "Whether kinds of the Gateway API are read, where installed."),
     Variable("KUBERNETES_SERVICE_HOST", "", "Set in every pod: the API server's address."),
     Variable("KUBERNETES_SERVICE_PORT", "", "Set in every pod: the API server's port."),
     Variable("POD_NAMESPACE", "istio-system", "Namespace of the control plane."),
