@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from discovery.schema.gateway_api.references import GROUP as GATEWAY_API_GROUP
 from discovery.schema.proto_json import Problem
 from discovery.schema.selector import PolicySelector, PolicyTargetReference, WorkloadSelector
 from discovery.validation.fields import check_selector, error
 
 __all__ = ["check_policy_target"]
 
-_GATEWAY_API: Final = "gateway.networking.k8s.io"
 _TARGETS: Final = {
     ("Service", ""),
     ("Service", "core"),
     ("ServiceEntry", "networking.istio.io"),
-    ("Gateway", _GATEWAY_API),
-    ("GatewayClass", _GATEWAY_API),
+    ("Gateway", GATEWAY_API_GROUP),
+    ("GatewayClass", GATEWAY_API_GROUP),
 }
 
 

@@ -7,6 +7,8 @@ Spec: https://gateway-api.sigs.k8s.io/reference/spec/#backendobjectreference
 
 from __future__ import annotations
 
+from typing import Final
+
 from discovery.schema.message import Message, NonEmpty, PortNumber
 
 __all__ = [
@@ -22,7 +24,7 @@ __all__ = [
     "SecretObjectReference",
 ]
 
-GROUP = "gateway.networking.k8s.io"
+GROUP: Final = "gateway.networking.k8s.io"
 
 
 class ParentReference(Message, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from discovery.schema.findings import Finding, Severity
+from discovery.schema.gateway_api.references import GROUP as GATEWAY_API_GROUP
 from discovery.schema.meta import Origin
 from discovery.validation.analyze.message import Code, Level, Message
 from discovery.validation.analyze.resource import Resource, about
@@ -70,7 +71,7 @@ def old_fields(world: World) -> Iterator[Message]:
 def conditions(world: World) -> Iterator[Message]:
     """What controllers wrote into the status of an object is not that it failed."""
     for resource in world.all():
-        if not (resource.group.endswith("istio.io") or resource.group == "gateway.networking.k8s.io"):
+        if not (resource.group.endswith("istio.io") or resource.group == GATEWAY_API_GROUP):
             continue
         status = resource.raw.get("status")
         found = status.get("conditions") if isinstance(status, dict) else None

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from discovery.schema.gateway_api.references import GROUP as GATEWAY_API_GROUP
 from discovery.schema.mesh_config import MeshConfig
 from discovery.validation.analyze.kubernetes import PodSpec
 from discovery.validation.analyze.resource import Resource
@@ -17,7 +18,6 @@ __all__ = ["SYSTEM_NAMESPACES", "Workload", "World", "fqdn", "matches_host", "se
 SYSTEM_NAMESPACES: Final = frozenset(
     {"istio-system", "kube-system", "kube-public", "kube-node-lease", "local-path-storage"}
 )
-_GATEWAY_API: Final = "gateway.networking.k8s.io"
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class World:
         self.domain = domain
         self._by_kind: defaultdict[tuple[str, str], list[Resource]] = defaultdict(list)
         for resource in resources:
-            self._by_kind[resource.kind, "api" if resource.group == _GATEWAY_API else ""].append(resource)
+            self._by_kind[resource.kind, "api" if resource.group == GATEWAY_API_GROUP else ""].append(resource)
         self._by_name = {
             (r.kind, r.namespace, r.name): r for (_, api), found in self._by_kind.items() if not api for r in found
         }
