@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import aiohttp
 from aiohttp import web
@@ -50,7 +50,8 @@ class _Watch:
     async def next(self, content: aiohttp.StreamReader) -> bytes | _End:
         """The next line, empty after the last; or how it ends."""
         line = asyncio.ensure_future(content.readline())
-        await asyncio.wait([line, self._end], return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {line, self._end}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if self._end.done():
             line.cancel()
             return self._end.result()
