@@ -19,6 +19,7 @@ __all__ = ["GrpcEndpoint", "GrpcSettings"]
 
 _RECEIVE_BYTES: Final = 4 << 20
 _STREAMS: Final = 100_000
+_AHEAD_BYTES: Final = 16 << 10
 
 
 class GrpcSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,10 @@ class GrpcSettings(msgspec.Struct, frozen=True, kw_only=True):
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", _STREAMS),
             *METADATA_OPTIONS,
+            # A message that is being read gets all the room it needs. What a client sends ahead of that would only wait
+            # here; by default it is 64 KB per stream, and gRPC's probes of the connection soon make it more.
+            ("grpc.http2.lookahead_bytes", _AHEAD_BYTES),
+            ("grpc.http2.bdp_probe", 0),
             ("grpc.keepalive_time_ms", round(self.keepalive_s * 1000)),
             ("grpc.keepalive_timeout_ms", round(self.keepalive_timeout_s * 1000)),
             ("grpc.keepalive_permit_without_calls", 1),

@@ -37,3 +37,10 @@ def test_settings_become_options() -> None:
     options = dict(GrpcSettings(keepalive_s=1.5, max_connection_age_s=60).options())
     assert (options["grpc.keepalive_time_ms"], options["grpc.max_connection_age_ms"]) == (1500, 60_000)
     assert options["grpc.so_reuseport"] == 0
+
+
+def test_what_clients_send_ahead_stays_with_them() -> None:
+    """A thousand streams that tell us 300 KB each at once are read one message at a time; the room does not grow."""
+    options = dict(GrpcSettings().options())
+    assert options["grpc.http2.lookahead_bytes"] <= 16_384
+    assert options["grpc.http2.bdp_probe"] == 0
