@@ -11,11 +11,13 @@ from certs.spiffe import Spiffe
 from discovery.auth.caller import Caller, CallerKind, Credentials, Listener
 from discovery.auth.errors import UnauthenticatedError, UndecidedError
 from discovery.runtime.readiness import Readiness
-from discovery.wire.envoy import DeltaDiscoveryRequest, serialize
+from discovery.wire.envoy import DeltaDiscoveryRequest, Node, serialize
 from discovery.wire.type_urls import CLUSTER, HEALTH_INFORMATION
 from discovery.xds.connection import StreamEndedError
 from discovery.xds.delta import Delta
 from discovery.xds.reception import Admitted, Reception
+from discovery.xds.request import Request
+from tests.kit.eventually import eventually
 from tests.kit.xds_context import FakeContext
 from tests.kit.xds_live import node_of
 
@@ -117,3 +119,31 @@ async def test_a_caller_that_is_being_looked_into_takes_no_place() -> None:
         await asked.wait()
         assert (await admit(reception, first())).identity
         slow.cancel()
+
+
+async def test_what_waits_for_a_place_is_the_request_as_understood() -> None:
+    """Not its bytes: sidecars that come back at once and hold the same share what they report."""
+    read: list[Request] = []
+
+    class Seen(Delta):
+        def parse(self, raw: bytes) -> tuple[Request, Node]:
+            request, node = super().parse(raw)
+            read.append(request)
+            return request, node
+
+    reception, variant = Reception(Readiness(), None, places=1), Seen()
+    versions = {"a": "1", "b": "2"}
+    raw = serialize(DeltaDiscoveryRequest(type_url=CLUSTER, node=node_of(), initial_resource_versions=versions))
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for _ in range(3):
+            fake = FakeContext(())
+            fake.requests.put_nowait(raw)
+            tasks.append(group.create_task(reception.admit(Listener.FRONT, variant, fake.context)))
+        first_in = await tasks[0]
+        await eventually(lambda: len(read) == 3)
+        assert not tasks[1].done()
+        assert all(request.known is read[0].known is not None for request in read)
+        first_in.place.leave()
+        (await tasks[1]).place.leave()
+        (await tasks[2]).place.leave()
