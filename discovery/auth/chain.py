@@ -13,7 +13,7 @@ from typing import Protocol
 from discovery.auth.caller import Caller, Credentials
 from discovery.auth.errors import UnauthenticatedError, UndecidedError
 
-__all__ = ["Authenticator", "AuthenticatorChain"]
+__all__ = ["Authenticator", "AuthenticatorChain", "Gatekeeper"]
 
 
 class Authenticator(Protocol):
@@ -25,6 +25,18 @@ class Authenticator(Protocol):
         Raises:
             UnauthenticatedError: it presents something of this kind, and it is wrong.
             UndecidedError: it presents something of this kind that cannot be verified now.
+        """
+
+
+class Gatekeeper(Protocol):
+    """Says who is calling, whatever proves it; `AuthenticatorChain` is one."""
+
+    async def authenticate(self, credentials: Credentials) -> Caller:
+        """The caller.
+
+        Raises:
+            UnauthenticatedError: nobody vouches for it.
+            UndecidedError: who could is out of reach.
         """
 
 

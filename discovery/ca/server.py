@@ -21,6 +21,7 @@ from certs.ca import SigningCa, new_serial, sign_leaf
 from certs.errors import CertsError
 from certs.spiffe import Spiffe
 from discovery.auth.caller import Caller, Credentials, Listener
+from discovery.auth.chain import Gatekeeper
 from discovery.auth.errors import ForbiddenError, UnauthenticatedError, UndecidedError
 from discovery.ca.metrics import CaMetrics, SignFailure
 from discovery.ca.policy import IMPERSONATED, OPAQUE_REFUSAL, CaPolicy, Refusal, RefusalKind, judge_request
@@ -28,7 +29,7 @@ from discovery.runtime.clock import Clock
 from discovery.runtime.logs import get_logger
 from discovery.wire.istio_ca import SERVICE, CertificateRequest, decode_request, encode_response
 
-__all__ = ["CertificateService", "Gatekeeper", "Impersonation", "sign_request"]
+__all__ = ["CertificateService", "Impersonation", "sign_request"]
 
 _MAX_WAITING: Final = 256
 """Requests in hand at once; above, RESOURCE_EXHAUSTED: agents retry that with backoff."""
@@ -41,18 +42,6 @@ _CODES: Final = {
 _log = get_logger("ca")
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
-
-
-class Gatekeeper(Protocol):
-    """Says who is calling; `discovery.auth.AuthenticatorChain` is one."""
-
-    async def authenticate(self, credentials: Credentials) -> Caller:
-        """The caller.
-
-        Raises:
-            UnauthenticatedError: nobody vouches for it.
-            UndecidedError: who could is out of reach.
-        """
 
 
 class Impersonation(Protocol):

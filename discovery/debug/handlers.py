@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from discovery.auth.chain import Gatekeeper
 from discovery.debug.config_dump import (
     TypeNameError,
     config_dump,
@@ -28,7 +29,6 @@ from discovery.schema.findings import Finding
 from discovery.store.cells import MESH
 from discovery.wire.type_urls import ENDPOINT, EXTENSION_CONFIG, NAME_TABLE
 from discovery.xds.connections import ConnectionInfo, Connections
-from discovery.xds.server import Authenticator
 
 __all__ = ["DebugContent", "DebugHandlers", "Question", "QuestionError"]
 
@@ -49,7 +49,7 @@ class DebugContent(msgspec.Struct, frozen=True, kw_only=True):
     registry: CollectorRegistry
     findings: Callable[[], tuple[Finding, ...]]
     root_namespace: str
-    gatekeeper: Authenticator | None = None
+    gatekeeper: Gatekeeper | None = None
 
 
 class QuestionError(Exception):

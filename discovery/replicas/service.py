@@ -13,7 +13,8 @@ import grpc
 import grpc.aio
 
 from certs.spiffe import Spiffe
-from discovery.auth.caller import Caller, CallerKind, Credentials, Listener
+from discovery.auth.caller import CallerKind, Credentials, Listener
+from discovery.auth.chain import Gatekeeper
 from discovery.auth.errors import UnauthenticatedError, UndecidedError
 from discovery.replicas.asked import Asked, Deliveries
 from discovery.replicas.messages import (
@@ -32,7 +33,7 @@ from discovery.runtime.race import first_of
 from discovery.schema.meta import ObjectKey
 from discovery.store.delivery import RejectedResource
 
-__all__ = ["Authenticator", "ReplicaService", "ToldDeliveries"]
+__all__ = ["ReplicaService", "ToldDeliveries"]
 
 _FIRST_S: Final = 0.1
 _MAX_S: Final = 5.0
@@ -40,18 +41,6 @@ _REJECTED_KEPT: Final = 256  # on their way to a leader that does not take them
 _log = get_logger("replicas")
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
-
-
-class Authenticator(Protocol):
-    """Says who is calling; `discovery.auth.chain.AuthenticatorChain` is one."""
-
-    async def authenticate(self, credentials: Credentials) -> Caller:
-        """The caller.
-
-        Raises:
-            UnauthenticatedError: nobody vouches for it.
-            UndecidedError: who could is out of reach.
-        """
 
 
 class ToldDeliveries(Deliveries, Protocol):
@@ -65,7 +54,7 @@ class ReplicaService:
     """A ``Service``; ``handler`` is what gRPC servers are given.
 
     Args:
-        authenticator: says who is calling.
+        gatekeeper: says who is calling.
         member: the identity that replicas show each other.
         deliveries: of our own proxies.
         is_applied: whether our store has this generation of an object.
@@ -75,12 +64,12 @@ class ReplicaService:
 
     def __init__(
         self,
-        authenticator: Authenticator,
+        gatekeeper: Gatekeeper,
         member: Spiffe,
         deliveries: ToldDeliveries,
         is_applied: Callable[[ObjectKey, int], bool],
     ) -> None:
-        self._authenticator = authenticator
+        self._gatekeeper = gatekeeper
         self._member = member
         self._deliveries = deliveries
         self._is_applied = is_applied
@@ -137,7 +126,7 @@ class ReplicaService:
         pairs = ((str(key), value) for key, value in context.invocation_metadata() or ())
         credentials = Credentials.read(via, context.peer(), pairs)
         try:
-            caller = await self._authenticator.authenticate(credentials)
+            caller = await self._gatekeeper.authenticate(credentials)
         except UnauthenticatedError as refusal:
             _log.warning("caller is no replica", peer=credentials.peer, reason=str(refusal))
             await _abort(context, grpc.StatusCode.UNAUTHENTICATED, "authentication failure")

@@ -9,11 +9,12 @@ place is the request as understood: of a thousand sidecars that come back at onc
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import grpc
 
 from discovery.auth.caller import Caller, CallerKind, Credentials, Listener, authorize_node
+from discovery.auth.chain import Gatekeeper
 from discovery.auth.errors import ForbiddenError, UnauthenticatedError, UndecidedError
 from discovery.runtime.logs import get_logger
 from discovery.runtime.readiness import Readiness
@@ -26,17 +27,10 @@ from discovery.xds.node_key import NodeFacts, read_node
 from discovery.xds.request import Request, RequestError
 from discovery.xds.variant import Variant
 
-__all__ = ["Admitted", "Authenticator", "Place", "Reception"]
+__all__ = ["Admitted", "Place", "Reception"]
 
 _FIRST_REQUEST_S: Final = 30.0  # how long a new stream may take to say who it is
 _UNSERVED: Final = frozenset({NodeType.ZTUNNEL})  # proxies that need what we do not serve
-
-
-class Authenticator(Protocol):
-    """Says who is calling."""
-
-    async def authenticate(self, credentials: Credentials) -> Caller:
-        """The caller. Raises: UnauthenticatedError, UndecidedError."""
 
 
 class Place:
@@ -71,7 +65,7 @@ class Reception:
         places: streams that are set up at the same time.
     """
 
-    def __init__(self, readiness: Readiness, authenticator: Authenticator | None, *, places: int) -> None:
+    def __init__(self, readiness: Readiness, authenticator: Gatekeeper | None, *, places: int) -> None:
         self._readiness = readiness
         self._authenticator = authenticator
         self._admission = Admission(places=places)

@@ -14,6 +14,7 @@ import grpc.aio
 import msgspec
 
 from discovery.auth.caller import Listener
+from discovery.auth.chain import Gatekeeper
 from discovery.engine import Database
 from discovery.registry.registrant import Registrant
 from discovery.runtime.clock import Clock
@@ -30,7 +31,7 @@ from discovery.xds.delta import Delta
 from discovery.xds.metrics import XdsMetrics
 from discovery.xds.node_key import proxy_key
 from discovery.xds.pusher import Pusher
-from discovery.xds.reception import Admitted, Authenticator, Reception
+from discovery.xds.reception import Admitted, Reception
 from discovery.xds.rejections import Rejection
 from discovery.xds.session import Session
 from discovery.xds.sotw import StateOfTheWorld
@@ -38,7 +39,7 @@ from discovery.xds.variant import Variant
 from discovery.xds.workloads import Workloads, registered, registrant_of
 from discovery.xds.world import Expired, Fact, Limits, Rejected, Unserved, World
 
-__all__ = ["SERVICE", "AdsServer", "AdsSettings", "Authenticator"]
+__all__ = ["SERVICE", "AdsServer", "AdsSettings"]
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 _SETTLE_S: Final = 0.25  # how long a new stream keeps its place in the set-up while it does not acknowledge anything
@@ -83,7 +84,7 @@ class AdsServer:
         *,
         clock: Clock,
         readiness: Readiness,
-        authenticator: Authenticator | None = None,
+        authenticator: Gatekeeper | None = None,
         metrics: XdsMetrics | None = None,
         workloads: Workloads | None = None,
         settings: AdsSettings | None = None,

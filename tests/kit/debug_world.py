@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import yaml
 
+from discovery.auth.chain import Gatekeeper
 from discovery.debug.explain import Explainer
 from discovery.debug.handlers import DebugContent
 from discovery.engine import Database
@@ -24,7 +25,6 @@ from discovery.xds.connections import Connections
 from discovery.xds.delta import Delta
 from discovery.xds.node_key import proxy_key, read_node
 from discovery.xds.rejections import Rejection
-from discovery.xds.server import Authenticator
 from discovery.xds.session import Session
 from discovery.xds.world import Rejected, World
 from tests.kit.fake_clock import FakeClock
@@ -66,7 +66,7 @@ spec: {mtls: {mode: STRICT}}
 class DebugWorld:
     """Holds what the debug endpoints read."""
 
-    def __init__(self, text: str = SHOP, *, gatekeeper: Authenticator | None = None) -> None:
+    def __init__(self, text: str = SHOP, *, gatekeeper: Gatekeeper | None = None) -> None:
         self.clock = FakeClock()
         self.clock.advance(100)
         self.db = Database()

@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 
 from discovery.auth.caller import Listener
+from discovery.auth.chain import Gatekeeper
 from discovery.engine import Commit, Database
 from discovery.runtime.clock import SystemClock
 from discovery.runtime.readiness import Readiness
@@ -20,7 +21,7 @@ from discovery.store.state import StoreCommit
 from discovery.wire.envoy import DeltaDiscoveryRequest, DiscoveryRequest, Node
 from discovery.xds.endpoint import GrpcEndpoint, GrpcSettings
 from discovery.xds.metrics import XdsMetrics
-from discovery.xds.server import SERVICE, AdsServer, AdsSettings, Authenticator
+from discovery.xds.server import SERVICE, AdsServer, AdsSettings
 from tests.kit.xds_clients import DeltaClient, SotwClient
 from tests.kit.xds_world import CONTENT, HandMade
 
@@ -54,7 +55,7 @@ class LiveAds:
 async def live_ads(
     *,
     settings: AdsSettings | None = None,
-    authenticator: Authenticator | None = None,
+    authenticator: Gatekeeper | None = None,
     via: Listener = Listener.PLAINTEXT,
     address: str = "127.0.0.1:0",
     generators: HandMade | None = None,
