@@ -108,7 +108,7 @@ KINDS: Final[Mapping[Kind, KindInfo]] = {
         _istio(Kind.SIDECAR, _NETWORKING, Sidecar),
         _istio(Kind.GATEWAY, _NETWORKING, Gateway, translated=False),
         _istio(Kind.ENVOY_FILTER, _ENVOY_FILTER, EnvoyFilter, translated=False),
-        _istio(Kind.PROXY_CONFIG, _PROXY_CONFIG, WorkloadProxyConfig, translated=False),
+        _istio(Kind.PROXY_CONFIG, _PROXY_CONFIG, WorkloadProxyConfig),
         _istio(Kind.PEER_AUTHENTICATION, _SECURITY, PeerAuthentication),
         _istio(Kind.AUTHORIZATION_POLICY, _SECURITY, AuthorizationPolicy, translated=False),
         _istio(Kind.REQUEST_AUTHENTICATION, _SECURITY, RequestAuthentication, translated=False),

@@ -53,6 +53,7 @@ def test_kinds_without_effect_are_told_once() -> None:
         ("Gateway", Severity.INFO),
     ]
     assert list(untranslated([ObjectKey(Kind.AUTHORIZATION_POLICY, "a", "b")])) == []
+    assert list(untranslated([ObjectKey(Kind.PROXY_CONFIG, "a", "b")])) == []  # the injector heeds it
 
 
 def test_kinds_of_the_gateway_api_may_have_effect_by_somebody_else() -> None:
