@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import tempfile
@@ -50,12 +49,13 @@ from discovery.settings import Address, Settings
 from discovery.sources.directory import ConfigDirectoryError, DirectorySource
 from discovery.sources.mesh_file import MeshConfigSource
 from discovery.sources.source import Source, without
-from discovery.startup import STARTING, Announcement, Part, WarmUp, warm_up
+from discovery.startup import STARTING, Announcement, WarmUp, warm_up
 from discovery.store.cells import MESH, ClusterFacts
 from discovery.store.gauges import StoreGauges
 from discovery.store.state import Store
 from discovery.translate.generators import MeshGenerators
-from discovery.trust import SERVING_TTL, Trust, issuer_keys
+from discovery.trust import Trust, issuer_keys
+from discovery.trust_services import AuthorityFiles, KeepServing
 from discovery.writing import Writing, node_authorizer, open_authority, token_reviewer
 from discovery.xds.delivery import Deliveries
 from discovery.xds.endpoint import GrpcEndpoint, GrpcSettings
@@ -66,7 +66,6 @@ __all__ = ["run_discovery"]
 
 log = get_logger("default")
 
-_CHECK_ROOTS_S: Final = 3600.0
 _SIGNERS: Final = 2
 
 
@@ -179,6 +178,7 @@ class _Discovery:
             *(self._cluster.services(lambda: warm_up(db, generators)) if self._cluster is not None else ()),
             *([workloads] if workloads is not None else []),
             ads,
+            *self._authority_files(trust),
             *self._plaintext(ads, ca),
             *self._replicas(store, trust, ads.deliveries),
             *self._secure(ads, ca, trust),
@@ -306,6 +306,11 @@ class _Discovery:
             drain_s=settings.shutdown.total_seconds(),
         )
 
+    def _authority_files(self, trust: Trust) -> list[Service]:
+        """Who notices an operator's authority that comes or changes later."""
+        settings = self._settings
+        return [AuthorityFiles(trust.roots, Path(settings.root_ca_dir), self._clock)] if settings.root_ca_dir else []
+
     def _plaintext(self, ads: AdsServer, ca: CertificateService) -> list[Service]:
         """xDS without TLS; the authority too, but only where there is no secure port to ask it at."""
         address = self._settings.grpc
@@ -333,7 +338,7 @@ class _Discovery:
             certificate=trust.serving_certificate,
         )
         server = GrpcEndpoint("server behind the secure port", f"unix:{path}", handlers, self._grpc_settings())
-        return [server, front, _KeepTrust(trust, front, self._clock)]
+        return [server, front, KeepServing(trust.roots, front, self._clock)]
 
 
 def _workloads(
@@ -358,34 +363,3 @@ def _workloads(
 def _authority(address: Address) -> str:
     host = address.host or "[::]"
     return f"[{host}]:{address.port}" if ":" in host and not host.startswith("[") else f"{host}:{address.port}"
-
-
-class _KeepTrust(Part):
-    """Renews the serving certificate and takes up a renewed authority."""
-
-    name = "trust"
-
-    def __init__(self, trust: Trust, front: Front, clock: Clock) -> None:
-        self._trust = trust
-        self._front = front
-        self._clock = clock
-        self._changed = asyncio.Event()
-        trust.roots.on_change(self._changed.set)
-
-    async def run(self) -> None:
-        """Look now and then, and when the authority changed, until cancelled; what fails is tried again next time."""
-        renew_at = self._clock.monotonic() + SERVING_TTL.total_seconds() / 2
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_CHECK_ROOTS_S):
-                    await self._changed.wait()
-            try:
-                self._trust.roots.reload(now=self._clock.now())
-                changed = self._changed.is_set()
-                self._changed.clear()
-                if changed or self._clock.monotonic() >= renew_at:
-                    self._front.renew()
-                    renew_at = self._clock.monotonic() + SERVING_TTL.total_seconds() / 2
-                    log.info("secure port renewed its certificate", authority_changed=changed)
-            except (CertsError, OSError) as error:
-                log.error("authority or certificate not renewed; the present ones stay", reason=str(error))

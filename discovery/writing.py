@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from certs.plugged_in import find_ca_files
 from discovery.auth.node_authorization import NodeAuthorizer, StorePods
 from discovery.auth.token_review import ReviewMetrics, ReviewSettings, TokenReviewAuthenticator
+from discovery.ca.roots import is_generated
 from discovery.ca.secret_roots import SecretRoots, SecretSettings, open_secret_roots
 from discovery.controllers.ca_bundle import BundlePatcher, BundleSettings
 from discovery.controllers.ca_root import RootDistribution
@@ -64,7 +65,7 @@ async def open_authority(
         KubeError: we may not read it.
     """
     mounted = Path(settings.root_ca_dir) if settings.root_ca_dir else None
-    if settings.ca_dir or (mounted is not None and await asyncio.to_thread(find_ca_files, mounted) is not None):
+    if settings.ca_dir or (mounted is not None and await asyncio.to_thread(_is_operators, mounted)):
         return None
     place = SecretSettings(
         namespace=settings.namespace,
@@ -73,6 +74,10 @@ async def open_authority(
         ca=ca_settings(settings, trust_domain),
     )
     return await open_secret_roots(client, place, timing)
+
+
+def _is_operators(directory: Path) -> bool:
+    return find_ca_files(directory) is not None and not is_generated(directory)
 
 
 def token_reviewer(

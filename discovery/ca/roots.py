@@ -1,8 +1,8 @@
 """Where the signing material comes from: an operator's directory, one of our own, a Secret, or nowhere but memory.
 
-Files are looked at when `reload` is called; who calls it, a timer or a file watcher, is the application's choice. What
-a Secret holds is handed in by `adopt`. What cannot be used is told and the last good material stays: a CA that stops
-signing stops the mesh a day later.
+Files are looked at when `reload` is called; who calls it, a timer or a file watcher, is the application's choice. An
+operator's files count also when they come later, whatever was used before. What a Secret holds is handed in by `adopt`.
+What cannot be used is told and the last good material stays: a CA that stops signing stops the mesh a day later.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from certs.keys import KeyKind, PrivateKey, generate_key
 from certs.plugged_in import read_ca_directory
 from certs.rotation import renewal_wait
 from discovery.ca.errors import RootReplacedError
+from discovery.ca.secret import GENERATED
 
-__all__ = ["CaRoots", "CaSettings", "RootOrigin", "new_root", "renewed"]
+__all__ = ["CaRoots", "CaSettings", "RootOrigin", "is_generated", "new_root", "renewed"]
 
 _RENEW_AT_PERCENT: Final = 20
 
@@ -100,10 +101,14 @@ class CaRoots:
         """Look at the files again, and renew a root of ours that nears its end; whether the material changed.
 
         Raises:
-            CaError: what is there now cannot be used; the former material stays in use.
+            CaError: what is there now cannot be used; the former material stays in use. A root of ours was renewed all
+                the same if it was due.
             OSError: likewise.
         """
-        return self.adopt(self._look(now))
+        if self.origin is RootOrigin.PLUGGED_IN:
+            return self._plug_in(now)
+        renewed_own = self.adopt(self._own(now))
+        return self._plug_in(now) or renewed_own
 
     def on_change(self, call: Callable[[], None]) -> None:
         """Have a call made whenever the material is another; it must be quick and must not raise."""
@@ -132,17 +137,34 @@ class CaRoots:
             call()
         return True
 
-    def _look(self, now: datetime) -> SigningCa:
+    def _plug_in(self, now: datetime) -> bool:
+        """Use the operator's files, if there are any; from then on, only those."""
+        directory = self._settings.plugged_in
+        if directory is None or (self.origin is RootOrigin.SECRET and is_generated(directory)):
+            return False
+        ca = read_ca_directory(directory, at=now)
+        if ca is None:
+            if self.origin is RootOrigin.PLUGGED_IN:
+                raise CaError(str(directory), "the CA's files are gone", hint="put them back")
+            return False
+        changed = self.adopt(ca)
+        self.origin = RootOrigin.PLUGGED_IN
+        return changed
+
+    def _own(self, now: datetime) -> SigningCa:
         if self.origin is RootOrigin.SECRET:
             return self._ca  # it is renewed by the leader, in the Secret
-        if self.origin is RootOrigin.PLUGGED_IN and self._settings.plugged_in is not None:
-            ca = read_ca_directory(self._settings.plugged_in, at=now)
-            if ca is None:
-                raise CaError(str(self._settings.plugged_in), "the CA's files are gone", hint="put them back")
-            return ca
         if self.origin is RootOrigin.SELF_SIGNED and self._settings.self_signed is not None:
             return _open_self_signed(self._settings, self._settings.self_signed, now)
         return renewed(self._ca, self._settings, now)
+
+
+def is_generated(directory: Path) -> bool:
+    """Whether a directory holds what we made ourselves: a Secret of ours that is mounted where an operator's would be.
+
+    Where there is a cluster, such a one is followed and renewed as a Secret.
+    """
+    return (directory / GENERATED).exists()
 
 
 def new_root(settings: CaSettings, now: datetime) -> SigningCa:

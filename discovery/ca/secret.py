@@ -21,12 +21,20 @@ from certs.ca import SigningCa
 from certs.errors import CaError
 from certs.plugged_in import CaTexts, load_signing_ca
 
-__all__ = ["CA_SECRET", "CA_SECRET_TYPE", "PLUGGED_IN_SECRET", "CaSecret", "decode_ca_secret", "encode_ca_secret"]
+__all__ = [
+    "CA_SECRET",
+    "CA_SECRET_TYPE",
+    "GENERATED",
+    "PLUGGED_IN_SECRET",
+    "CaSecret",
+    "decode_ca_secret",
+    "encode_ca_secret",
+]
 
 CA_SECRET: Final = "istio-ca-secret"  # noqa: S105 - names, not secrets
 CA_SECRET_TYPE: Final = "istio.io/ca-root"  # noqa: S105
 PLUGGED_IN_SECRET: Final = "cacerts"  # noqa: S105
-_OURS: Final = "istio-generated"
+GENERATED: Final = "istio-generated"
 _CERTIFICATE, _KEY, _CHAIN, _ROOTS, _CRL = "ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem", "ca-crl.pem"
 
 
@@ -72,7 +80,7 @@ def decode_ca_secret(body: bytes, *, at: datetime) -> CaSecret:
     where = f"Secret {name}"
     tls = "tls.key" in data and _KEY not in data
     certificate, key, roots = ("tls.crt", "tls.key", "ca.crt") if tls else (_CERTIFICATE, _KEY, _ROOTS)
-    ours = _OURS in data or name == CA_SECRET
+    ours = GENERATED in data or name == CA_SECRET
     missing = [item for item in (certificate, key, *(() if ours else (roots,))) if not data.get(item)]
     if missing:
         hint = "delete it to have a new one made" if ours else "add what is missing, or delete it to use a CA of ours"
@@ -98,7 +106,7 @@ def encode_ca_secret(
         metadata["resourceVersion"] = version
     data = {_CERTIFICATE: ca.certificate_pem(), _KEY: ca.key_pem(), _ROOTS: ca.roots.to_pem()}
     if name == PLUGGED_IN_SECRET:
-        data |= {_CHAIN: ca.certificate_pem(), _OURS: b""}
+        data |= {_CHAIN: ca.certificate_pem(), GENERATED: b""}
     body: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Secret",

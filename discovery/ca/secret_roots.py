@@ -1,8 +1,9 @@
 """Signing material that a whole cluster shares: made once by whoever is first, followed by all, renewed by the leader.
 
 A replica that finds no Secret makes one; of several that do so at once one succeeds, and the others read its work. What
-cannot be used is told, and the material in use stays. Should somebody delete the Secret while replicas still sign with
-it, the leader writes it again: a mesh does not change its roots by accident.
+cannot be used is told, and the material in use stays. An operator's Secret that comes later takes the place of ours if
+it shares a root with it, and an operator's files take the place of both. Should somebody delete the Secret while
+replicas still sign with it, the leader writes it again: a mesh does not change its roots by accident.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -191,20 +193,30 @@ class SecretRoots:
         """Nothing to release."""
 
     async def run(self) -> None:
-        """Follow the Secret until cancelled."""
+        """Follow the Secret, and the one that may take its place, until cancelled."""
+        followed = self._held.name
+        async with asyncio.TaskGroup() as group:
+            for name in dict.fromkeys((followed, PLUGGED_IN_SECRET)):
+                informer = self._informer(name)
+                group.create_task(informer.run(), name=informer.name)
+                if name == followed:
+                    group.create_task(self._miss(informer, name))
+
+    def _informer(self, name: str) -> Informer[_Body]:
         informer = Informer(
             self._place.client,
             SECRETS,
             lambda data: _Body(bytes(data)),
             self._place.timing,
-            selection=Selection(namespace=self._place.settings.namespace, fields=f"metadata.name={self._held.name}"),
+            selection=Selection(namespace=self._place.settings.namespace, fields=f"metadata.name={name}"),
         )
-        informer.subscribe(self._on_changes)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(informer.run(), name=informer.name)
-            await informer.synced.wait()
-            if not len(informer):  # deleted before we looked: no event tells of that
-                self._on_deleted()
+        informer.subscribe(partial(self._on_changes, name))
+        return informer
+
+    async def _miss(self, informer: Informer[_Body], name: str) -> None:
+        await informer.synced.wait()
+        if not len(informer):  # deleted before we looked: no event tells of that
+            self._on_deleted(name)
 
     async def lead(self, fence: Fence) -> None:
         """The leader's part, until cancelled: renew what is ours in time, write again what was deleted."""
@@ -224,25 +236,38 @@ class SecretRoots:
 
     # -- following -------------------------------------------------------------------------------------------------
 
-    def _on_changes(self, changes: Sequence[Change[_Body]]) -> None:
+    def _counts(self, name: str) -> bool:
+        """Whether a Secret of that name may be the authority; an operator's comes before ours, files before both."""
+        in_use = self.roots.origin is RootOrigin.SECRET
+        return in_use and name in {self._held.name, PLUGGED_IN_SECRET}
+
+    def _on_changes(self, name: str, changes: Sequence[Change[_Body]]) -> None:
         body = changes[-1].new
         if body is None:
-            self._on_deleted()
+            self._on_deleted(name)
         else:
-            self._take(body.data)
+            self._take(name, body.data)
 
-    def _on_deleted(self) -> None:
+    def _on_deleted(self, name: str) -> None:
+        if not self._counts(name):
+            return
+        if name != self._held.name:
+            self.problem = ""  # it was not in use
+            return
         self.problem = "the Secret is gone"
-        _log.error("authority's Secret was deleted; it is still in use, and the leader writes it again")
+        what_next = "the leader writes it again" if self._held.ours else "write it again before the next start"
+        _log.error("authority's Secret was deleted; it is still in use", secret=name, what_next=what_next)
         self._changed.set()
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, name: str, data: bytes) -> None:
+        if not self._counts(name):
+            return
         try:
             found = decode_ca_secret(data, at=self._place.timing.clock.now())
             changed = self.roots.adopt(found.ca)
         except CaError as error:
             self.problem = str(error)
-            _log.error("authority's Secret cannot be used; the present one stays", reason=str(error))
+            _log.error("authority's Secret cannot be used; the present one stays", secret=name, reason=str(error))
             return
         self.problem = ""
         self._held = found
@@ -252,11 +277,15 @@ class SecretRoots:
     # -- leading ---------------------------------------------------------------------------------------------------
 
     async def _look_after(self, fence: Fence) -> None:
+        if self.roots.origin is not RootOrigin.SECRET:
+            return  # an operator's files are in use
         held, now = self._held, self._place.timing.clock.now()
         found = await self._place.read(held.name)
+        if not self._counts(held.name):
+            return  # another took its place meanwhile
         if found is None and held.ours:  # an operator's own is not ours to write
             async with fence.writing():
-                self._take(await self._place.create(held.name, held.ca))
+                self._take(held.name, await self._place.create(held.name, held.ca))
             _log.warning("authority's Secret was missing and is written again", secret=held.name)
         if found is None or not found.ours:
             return
@@ -269,5 +298,5 @@ class SecretRoots:
         except ConflictError:
             self._changed.set()  # somebody else wrote it: look again
             return
-        self._take(answer)
+        self._take(held.name, answer)
         _log.info("authority's root renewed", until=f"{fresh.valid_until:%Y-%m-%dT%H:%M:%SZ}")

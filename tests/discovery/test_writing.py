@@ -8,14 +8,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import groupby
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from discovery.ca.secret import encode_ca_secret
 from discovery.ca.secret_roots import SecretRoots
 from discovery.engine import Database
 from discovery.kube.election import LeaseTimes
 from discovery.kube.lease import LeaseElector
 from discovery.kube.timing import Timing
+from discovery.runtime.clock import SystemClock
 from discovery.runtime.supervise import Service
 from discovery.schema.kubernetes import Namespace
 from discovery.schema.meta import Kind, Object, ObjectKey, ObjectMeta
@@ -23,7 +26,7 @@ from discovery.settings import FLAGS, Settings, load_settings
 from discovery.store.state import ObjectChange, Store
 from discovery.trust import Trust
 from discovery.writing import CLUSTER_LEASE, Writing, open_authority, revision_lease
-from tests.kit.certs import TRUST_DOMAIN
+from tests.kit.certs import TRUST_DOMAIN, root_ca
 from tests.kit.eventually import eventually
 from tests.kit.kube_api.handle import KubeApi
 from tests.kit.kube_clients import as_user
@@ -199,6 +202,33 @@ async def test_sole_writer_needs_no_lease(kube_api: KubeApi, tmp_path: Path) -> 
 
 
 @pytest.mark.kube_double
+async def test_roots_in_namespaces_follow_an_operators_authority_that_comes_later(
+    kube_api: KubeApi, tmp_path: Path
+) -> None:
+    """Made while replicas run: the leader writes both roots everywhere, and new workloads trust both."""
+    system = await kube_api.new_namespace()
+    async with replicas(kube_api, tmp_path, system, "one", "two") as both:
+        for replica in both:
+            replica.see(system)
+        await eventually(lambda: has_map(kube_api, system))
+        assert both[0].authority is not None
+        old, new = both[0].authority.roots.current, root_ca("operator", now=SystemClock().now())
+        together = msgspec.structs.replace(new, roots=new.roots + old.roots)
+        body = msgspec.json.decode(encode_ca_secret(together, namespace=system, name="cacerts"))
+        del body["data"]["istio-generated"]
+        await kube_api.apply(body)
+
+        async def written() -> bool:
+            found = await kube_api.get("v1", "ConfigMap", ROOT_MAP, system)
+            return found is not None and found["data"]["root-cert.pem"].encode() == together.roots.to_pem()
+
+        await eventually(written)
+        for replica in both:
+            assert replica.authority is not None
+            assert replica.authority.roots.current.certificate == new.certificate
+
+
+@pytest.mark.kube_double
 async def test_plugged_in_authority_leaves_the_secret_alone(kube_api: KubeApi, tmp_path: Path) -> None:
     """--caDir, or files in ROOT_CA_DIR."""
     system = await kube_api.new_namespace()
@@ -208,3 +238,21 @@ async def test_plugged_in_authority_leaves_the_secret_alone(kube_api: KubeApi, t
         settings = load_settings(flags, {})
         assert await open_authority(settings, client, trust_domain=TRUST_DOMAIN, timing=Timing()) is None
     assert await kube_api.get("v1", "Secret", "istio-ca-secret", system) is None
+
+
+@pytest.mark.kube_double
+async def test_a_mounted_authority_of_ours_is_looked_after_as_a_secret(kube_api: KubeApi, tmp_path: Path) -> None:
+    """USE_CACERTS_FOR_SELF_SIGNED_CA, after a restart: else nobody would renew it."""
+    system, mounted = await kube_api.new_namespace(), tmp_path / "mounted"
+    mounted.mkdir()
+    for name in ("ca-cert.pem", "ca-key.pem", "root-cert.pem"):
+        (mounted / name).touch()
+    async with as_user(kube_api, tmp_path, "one") as client:
+        flags = {flag.field: flag.default for flag in FLAGS}
+        flags |= {"kubeconfig": str(tmp_path / "one.yaml"), "namespace": system}
+        environ = {"ROOT_CA_DIR": str(mounted), "USE_CACERTS_FOR_SELF_SIGNED_CA": "true"}
+        settings = load_settings(flags, environ)
+        assert await open_authority(settings, client, trust_domain=TRUST_DOMAIN, timing=Timing()) is None
+        (mounted / "istio-generated").touch()
+        assert await open_authority(settings, client, trust_domain=TRUST_DOMAIN, timing=Timing()) is not None
+    assert await kube_api.get("v1", "Secret", "cacerts", system) is not None

@@ -154,3 +154,69 @@ def test_expired_own_root_is_told(tmp_path: Path) -> None:
     _open(tmp_path)
     with pytest.raises(CaError, match="has expired"):
         _open(tmp_path, now=NOW + timedelta(days=4000))
+
+
+def _beside(new: SigningCa, old: SigningCa) -> SigningCa:
+    """The new authority as it must come: with the old root in its bundle."""
+    return msgspec.structs.replace(new, roots=new.roots + old.roots)
+
+
+@pytest.mark.parametrize("origin", [RootOrigin.SELF_SIGNED, RootOrigin.EPHEMERAL, RootOrigin.SECRET])
+def test_an_operators_authority_that_comes_later_is_taken_up(tmp_path: Path, origin: RootOrigin) -> None:
+    """Whatever was used before; from then on only its files count, also when they go."""
+    directory, told = tmp_path / "cacerts", list[RootOrigin]()
+    state = tmp_path / "state" if origin is RootOrigin.SELF_SIGNED else None
+    settings = CaSettings(plugged_in=directory, self_signed=state, trust_domain=TRUST_DOMAIN)
+    roots = CaRoots.open(settings, now=NOW)
+    if origin is RootOrigin.SECRET:
+        roots = CaRoots(settings, root_ca("secret"), origin)
+    assert roots.origin is origin
+    old = roots.current
+    roots.on_change(lambda: told.append(roots.origin))
+    assert not roots.reload(now=NOW)
+    new = _beside(root_ca("operator"), old)
+    _write(directory, new)
+    assert roots.reload(now=NOW)
+    assert (roots.origin, roots.current.certificate) == (RootOrigin.PLUGGED_IN, new.certificate)
+    assert {*roots.current.roots.roots} == {new.certificate, *old.roots.roots}
+    assert len(told) == 1
+    assert not roots.reload(now=NOW)
+    (directory / "ca-key.pem").unlink()
+    with pytest.raises(CaError, match=r"ca-key\.pem missing"):
+        roots.reload(now=NOW)
+    assert roots.current.certificate == new.certificate
+
+
+def test_an_operators_authority_that_nobody_trusts_yet_waits(tmp_path: Path) -> None:
+    """Workloads that trust only the present root would refuse those with new certificates."""
+    roots = _open(tmp_path)
+    old = roots.current
+    _write(tmp_path / "cacerts", root_ca("operator"))
+    with pytest.raises(RootReplacedError, match="put old and new roots into the bundle"):
+        roots.reload(now=NOW)
+    assert (roots.origin, roots.current.certificate) == (RootOrigin.SELF_SIGNED, old.certificate)
+    _write(tmp_path / "cacerts", _beside(root_ca("operator"), old))
+    assert roots.reload(now=NOW)
+
+
+def test_a_broken_operators_authority_does_not_keep_ours_from_being_renewed(tmp_path: Path) -> None:
+    """It is told, and the root in use does not end because of it."""
+    roots = _open(tmp_path)
+    old = roots.current
+    _write(tmp_path / "cacerts", root_ca("operator"))
+    (tmp_path / "cacerts" / "ca-cert.pem").unlink()
+    with pytest.raises(CaError, match=r"ca-cert\.pem missing"):
+        roots.reload(now=NOW + timedelta(days=3650 * 0.81))
+    assert roots.origin is RootOrigin.SELF_SIGNED
+    assert {*old.roots.roots} < {*roots.current.roots.roots}
+
+
+def test_what_we_made_ourselves_is_no_operators(tmp_path: Path) -> None:
+    """With USE_CACERTS_FOR_SELF_SIGNED_CA the chart mounts our Secret in an operator's place; it is renewed as ours."""
+    settings = CaSettings(plugged_in=tmp_path, trust_domain=TRUST_DOMAIN)
+    roots = CaRoots(settings, root_ca(), RootOrigin.SECRET)
+    _write(tmp_path, root_ca())
+    (tmp_path / "istio-generated").touch()
+    assert not roots.reload(now=NOW)
+    assert roots.origin is RootOrigin.SECRET
+    assert CaRoots.open(settings, now=NOW).origin is RootOrigin.PLUGGED_IN, "without a cluster there are only the files"

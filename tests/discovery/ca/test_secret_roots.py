@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -42,6 +44,10 @@ def plugged_in(namespace: str, ca: SigningCa) -> dict[str, Any]:
     data = {key: base64.b64encode(value).decode() for key, value in texts.items()}
     metadata = {"name": PLUGGED_IN_SECRET, "namespace": namespace}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+
+
+def secret(namespace: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}}
 
 
 async def roots_in(api: KubeApi, namespace: str, name: str = CA_SECRET) -> bytes:
@@ -276,3 +282,114 @@ async def test_body_of_a_made_secret_is_what_the_reader_expects(kube_api: KubeAp
     assert (await kube_api.call("POST", f"/api/v1/namespaces/{namespace}/secrets", body)).status == 201
     async with client_of(kube_api) as client:
         assert (await opened(client, namespace)).roots.current.certificate == ca.certificate
+
+
+async def test_an_operators_secret_that_comes_later_takes_the_place_of_ours(kube_api: KubeApi) -> None:
+    """At all replicas, without a restart, once its bundle has our root; afterwards ours may go and stays away."""
+    namespace, theirs = await kube_api.new_namespace(), present_root("theirs")
+    async with client_of(kube_api) as client:
+        replicas = [await opened(client, namespace, check_s=0.01) for _ in range(2)]
+        ours = replicas[0].roots.current
+        leading = partial(replicas[0].lead, lasting_fence())
+        async with running(*(replica.run for replica in replicas), leading):
+            await kube_api.apply(plugged_in(namespace, theirs))
+            await eventually(lambda: all("none in common" in replica.problem for replica in replicas))
+            assert {replica.roots.current.certificate for replica in replicas} == {ours.certificate}
+            broken = plugged_in(namespace, theirs)
+            del broken["data"]["ca-key.pem"]
+            await kube_api.delete(secret(namespace, PLUGGED_IN_SECRET))
+            await eventually(lambda: all(replica.problem == "" for replica in replicas))
+            await kube_api.apply(broken)
+            await eventually(lambda: all("ca-key.pem missing" in replica.problem for replica in replicas))
+            assert {replica.roots.current.certificate for replica in replicas} == {ours.certificate}
+            both = msgspec.structs.replace(theirs, roots=theirs.roots + ours.roots)
+            await kube_api.apply(plugged_in(namespace, both))
+            await eventually(lambda: all(r.roots.current.certificate == theirs.certificate for r in replicas))
+            assert all(replica.roots.current.roots == both.roots for replica in replicas)
+            await kube_api.delete(secret(namespace, CA_SECRET))
+            await kube_api.apply(plugged_in(namespace, theirs))
+            await eventually(lambda: all(r.roots.current.roots == theirs.roots for r in replicas))
+        assert {replica.problem for replica in replicas} == {""}
+        assert await roots_in(kube_api, namespace) == b""
+        assert await roots_in(kube_api, namespace, PLUGGED_IN_SECRET) == theirs.roots.to_pem(), "nobody wrote it"
+
+
+async def test_ours_does_not_come_back_over_an_operators(kube_api: KubeApi) -> None:
+    """A change of our Secret after the operator's took its place is nobody's business."""
+    namespace, theirs = await kube_api.new_namespace(), present_root("theirs")
+    async with client_of(kube_api) as client:
+        replica = await opened(client, namespace)
+        ours = replica.roots.current
+        both = msgspec.structs.replace(theirs, roots=theirs.roots + ours.roots)
+        async with running(replica.run):
+            await kube_api.apply(plugged_in(namespace, both))
+            await eventually(lambda: replica.roots.current.certificate == theirs.certificate)
+            again = msgspec.structs.replace(ours, roots=both.roots)
+            await kube_api.apply(msgspec.json.decode(encode_ca_secret(again, namespace=namespace, name=CA_SECRET)))
+            third = msgspec.structs.replace(both, roots=both.roots + present_root("third").roots)
+            await kube_api.apply(plugged_in(namespace, third))
+            await eventually(lambda: replica.roots.current.roots == third.roots)
+            assert replica.roots.current.certificate == theirs.certificate
+
+
+async def test_files_take_the_place_of_a_secret(kube_api: KubeApi, tmp_path: Path) -> None:
+    """The kubelet mounts what the Secret holds; then only the files count, and nobody looks after a Secret."""
+    namespace, theirs = await kube_api.new_namespace(), present_root("theirs")
+    ca = CaSettings(trust_domain=TRUST_DOMAIN, plugged_in=tmp_path)
+    async with client_of(kube_api) as client:
+        replica = await opened(client, namespace, ca=ca, check_s=0.01)
+        ours = replica.roots.current
+        both = msgspec.structs.replace(theirs, roots=theirs.roots + ours.roots)
+        async with running(replica.run, partial(replica.lead, lasting_fence())):
+            (tmp_path / "ca-cert.pem").write_bytes(both.certificate_pem())
+            (tmp_path / "ca-key.pem").write_bytes(both.key_pem())
+            (tmp_path / "root-cert.pem").write_bytes(both.roots.to_pem())
+            assert replica.roots.reload(now=PRESENT)
+            await kube_api.delete(secret(namespace, CA_SECRET))
+            await kube_api.apply(plugged_in(namespace, present_root("stranger")))
+            other = await opened(client, namespace)  # the API server has told of all that by then
+            assert other.roots.current.certificate == present_root("stranger").certificate
+            current = replica.roots.current
+            assert (current.certificate, current.roots, replica.problem) == (both.certificate, both.roots, "")
+        assert await roots_in(kube_api, namespace) == b""
+
+
+class SlowReads:
+    """An API server whose answers to reads are held back while the gate is closed."""
+
+    def __init__(self, client: SecretClient) -> None:
+        self.watch, self.create, self.replace = client.watch, client.create, client.replace
+        self._get = client.get
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
+        self.read: list[str] = []
+
+    async def get(self, path: str, query: Mapping[str, str] = MappingProxyType({})) -> bytes:
+        if path.endswith((CA_SECRET, PLUGGED_IN_SECRET)):
+            self.waiting += 1
+            await self.gate.wait()
+            self.waiting -= 1
+            self.read.append(path.rpartition("/")[2])
+        return await self._get(path, query)
+
+
+async def test_a_leader_that_was_reading_ours_does_not_write_it_again(kube_api: KubeApi) -> None:
+    """The operator's took its place meanwhile, and ours was deleted, as is the last step."""
+    namespace, theirs = await kube_api.new_namespace(), present_root("theirs")
+    async with client_of(kube_api) as client:
+        slow = SlowReads(client)
+        replica = await opened(slow, namespace, check_s=0.01)
+        both = msgspec.structs.replace(theirs, roots=theirs.roots + replica.roots.current.roots)
+        slow.gate.clear()
+        async with running(replica.run, partial(replica.lead, lasting_fence())):
+            await eventually(lambda: slow.waiting == 1)
+            await kube_api.apply(plugged_in(namespace, both))
+            await eventually(lambda: replica.roots.current.certificate == theirs.certificate)
+            await kube_api.delete(secret(namespace, CA_SECRET))
+            slow.read.clear()
+            slow.gate.set()
+            await eventually(lambda: slow.read[-1:] == [PLUGGED_IN_SECRET])
+            assert replica.roots.current.certificate == theirs.certificate
+    assert slow.read[0] == CA_SECRET
+    assert await roots_in(kube_api, namespace) == b""
