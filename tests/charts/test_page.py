@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -10,12 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import pytest
 
 from tests.kit.doc_steps import doc_steps
 from tests.kit.eventually import eventually
 from tests.kit.helm import one, render
-from tests.kit.kube_api.handle import KubeApi
+from tests.kit.kube_api.handle import Json, KubeApi
 from tests.kit.live import Program, program
 from tests.kube.server import ControlPlane, running_control_plane
 
@@ -179,6 +181,27 @@ async def _is_as_told(api: KubeApi, block: str) -> None:
         tag = await api.get(_ADMISSION, "MutatingWebhookConfiguration", f"istio-revision-tag-stable-{_SYSTEM}")
         assert tag is not None
         assert {webhook["clientConfig"]["service"]["name"] for webhook in tag["webhooks"]} == {owner}
+        if owner == "istiod-0-1":
+            await _put_bundles(api, tag)
+        else:  # moved in one step: nobody has to write the bundles again before pods can be made
+            assert {webhook["clientConfig"]["caBundle"] for webhook in tag["webhooks"]} == {_bundle(api)}
+
+
+def _bundle(api: KubeApi) -> str:
+    return base64.b64encode(api.ca_pem).decode()
+
+
+async def _put_bundles(api: KubeApi, tag: Json) -> None:
+    """What the control plane of a revision does."""
+    bundles = [
+        {"op": "add", "path": f"/webhooks/{number}/clientConfig/caBundle", "value": _bundle(api)}
+        for number in range(len(tag["webhooks"]))
+    ]
+    path = await api.path(_ADMISSION, "MutatingWebhookConfiguration", name=tag["metadata"]["name"])
+    answer = await api.call(
+        "PATCH", path, body=msgspec.json.encode(bundles), content_type="application/json-patch+json"
+    )
+    assert answer.status == 200, answer.body
 
 
 @asynccontextmanager

@@ -8,16 +8,20 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Final
 
 import helm_python as helm
 
 __all__ = ["main"]
 
+_COMMANDS: Final = {"install": 2, "upgrade": 2, "template": 2, "rollback": 1, "uninstall": 1, "history": 1}
+"""And how many words each takes."""
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="helm", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, words in (("install", 2), ("upgrade", 2), ("rollback", 1), ("uninstall", 1), ("history", 1)):
+    for name, words in _COMMANDS.items():
         command = commands.add_parser(name, allow_abbrev=False)
         command.add_argument("release")
         command.add_argument("-n", "--namespace", default="default")
@@ -26,6 +30,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--set", action="append", default=[], dest="settings")
         if name == "install":
             command.add_argument("--create-namespace", action="store_true")
+        if name == "template":
+            command.add_argument("-s", "--show-only", required=True)
     return parser
 
 
@@ -39,6 +45,12 @@ def main(words: list[str] | None = None) -> None:
     given = _parser().parse_args(words)
     settings = ",".join(getattr(given, "settings", ()))
     values = helm.parse_set_string(settings) if settings else {}
+    if given.command == "template":
+        with helm.Chart.load(given.chart) as chart:
+            files = chart.render(values, name=given.release, namespace=given.namespace)
+        (text,) = (text for path, text in files.items() if path.partition("/")[2] == given.show_only)
+        print(text)  # noqa: T201 - a command prints
+        return
     kubeconfig = os.environ["KUBECONFIG"]  # noqa: TID251 - a command has it from there
     with helm.Config(kubeconfig_path=Path(kubeconfig), namespace=given.namespace) as releases:
         match given.command:
