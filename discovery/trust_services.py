@@ -25,6 +25,7 @@ __all__ = ["AuthorityFiles", "KeepServing"]
 log = get_logger("default")
 
 _CHECK_ROOTS_S: Final = 3600.0
+_LOOK_S: Final = 60.0
 _QUIET_MS: Final = 100  # changed seldom, and by several files at once
 
 
@@ -56,8 +57,15 @@ class AuthorityFiles(Part):
         self._told = ""
 
     async def run(self) -> None:
-        """Look when something happens there, and once a minute, until cancelled."""
-        await Watch(self._directories, self.look, self._wanted, quiet_ms=self._quiet_ms).run()
+        """Look when something happens there, and once a minute, until cancelled; without a watch, once a minute."""
+        try:
+            await Watch(self._directories, self.look, self._wanted, quiet_ms=self._quiet_ms).run()
+        except* OSError as failed:
+            reason = str(failed.exceptions[0])
+            log.warning("no watch to be had, authority in files is looked at once a minute", reason=reason)
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            await self.look()
 
     async def look(self, _hinted: frozenset[str] = frozenset()) -> None:
         """Use what is there now, if it is another and good."""

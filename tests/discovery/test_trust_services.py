@@ -116,6 +116,29 @@ async def test_what_cannot_be_used_is_told_once_and_the_last_good_stays(tmp_path
     assert [entry["origin"] for entry in logs if entry["event"] == "authority changed"] == ["plugged in"]
 
 
+class NoWatch:
+    """A system that grants no more watches."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    async def run(self) -> None:
+        raise ExceptionGroup("watch", [OSError(28, "No space left on device")])
+
+
+async def test_without_watches_files_are_looked_at_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limits of a node are no reason to end; it takes a minute then."""
+    monkeypatch.setattr(trust_services, "Watch", NoWatch)
+    monkeypatch.setattr(trust_services, "_LOOK_S", 0.01)
+    roots = opened(tmp_path)
+    ca = beside("first", roots.current)
+    async with running(AuthorityFiles(roots, tmp_path, CLOCK)):
+        write(tmp_path, ca)
+        await eventually(lambda: roots.current.certificate == ca.certificate)
+
+
 class Front:
     """Counts renewals; fails as often as told."""
 
