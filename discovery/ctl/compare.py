@@ -6,9 +6,8 @@ import difflib
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-import yaml
-
 from discovery.ctl.dump import Dump
+from discovery.schema.yaml_writing import render_yaml
 
 __all__ = ["Difference", "compare"]
 
@@ -41,4 +40,4 @@ def compare(first: Dump, second: Dump, *, names: tuple[str, str] = ("control pla
 
 def _text(resources: Iterable[dict[str, Any]]) -> list[str]:
     ordered = sorted(resources, key=lambda resource: str(resource.get("name", "")))
-    return yaml.dump(ordered, Dumper=yaml.CSafeDumper, sort_keys=True).splitlines()
+    return render_yaml(ordered, sort_keys=True).splitlines()

@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 
 import click
 import msgspec
-import yaml
 
 from discovery.ctl.control_plane import DEFAULT_ADDRESS, ControlPlane
 from discovery.ctl.errors import CtlError
+from discovery.schema.yaml_writing import render_yaml
 
 __all__ = ["Format", "control_plane_options", "file_option", "format_option", "print_data", "the_control_plane"]
 
@@ -86,6 +86,6 @@ def format_option(command: F) -> F:
 def print_data(data: Any, output: str) -> None:
     """Print data as JSON or YAML."""
     if output == Format.YAML:
-        click.echo(yaml.dump(data, Dumper=yaml.CSafeDumper, sort_keys=False), nl=False)
+        click.echo(render_yaml(data), nl=False)
     else:
         click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2))

@@ -11,14 +11,13 @@ import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-import yaml
-
 from discovery.inject.document import default_proxy_config
 from discovery.inject.gotemplate import NO_VALUE, UNSET, Functions, plain, show
 from discovery.inject.gotemplate.sprig import SPRIG
 from discovery.inject.gotemplate.sprig.encodings import to_json
 from discovery.inject.gotemplate.sprig.maps import Dictionary, as_map
 from discovery.inject.names import PROXY_CONTAINER
+from discovery.schema.yaml_writing import render_yaml
 from discovery.wire.durations import parse_duration
 
 __all__ = ["FUNCTION_NAMES", "functions"]
@@ -61,9 +60,7 @@ def _indent(spaces: int, text: Any) -> str:
 
 
 def _to_yaml(value: Any) -> str:
-    return str(
-        yaml.dump(plain(value), Dumper=yaml.CSafeDumper, default_flow_style=False, allow_unicode=True, width=1e9)
-    )
+    return render_yaml(plain(value), sort_keys=True, folded=False)
 
 
 def _json_or_empty(value: Any) -> str:

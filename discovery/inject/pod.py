@@ -71,7 +71,7 @@ def inject(pod: Mapping[str, Any], by: Injection) -> Json:
     """
     check_annotations(annotations_of(pod))
     original: Json = copied(pod)
-    original.setdefault("spec", {})
+    original["spec"] = original.get("spec") or {}
     original["metadata"] = original.get("metadata") or {}
     proxy_env = _cluster_env(original, by)
     _take_back(original, proxy_env)

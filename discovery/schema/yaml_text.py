@@ -26,7 +26,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "Piece", "YamlError", "parse_yaml", "split_documents"]
+__all__ = ["MAX_DEPTH", "MAX_VALUES", "Piece", "YamlError", "is_plain_text", "parse_yaml", "split_documents"]
 
 MAX_DEPTH: Final = 100  # containers within containers; the deepest field of any API is at about 20
 MAX_VALUES: Final = 1_000_000  # per document with its aliases written out, the cure for the "billion laughs"
@@ -44,6 +44,7 @@ _BOOLS: Final = {
     **{word: True for base in ("yes", "true", "on") for word in (base, base.title(), base.upper())},
     **{word: False for base in ("no", "false", "off") for word in (base, base.title(), base.upper())},
 }
+_OLD_BOOLS: Final = frozenset("yYnN")
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _CONSTANTS: Final = {".inf": float("inf"), "-.inf": float("-inf"), "+.inf": float("inf"), ".nan": float("nan")}
 _MERGE: Final = object()  # stands for the key << where it is not in quotes
@@ -114,6 +115,11 @@ def parse_yaml(text: str) -> Any:
         raise YamlError(str(error), 1) from error
     except UnicodeEncodeError as error:
         raise YamlError(f"not Unicode text: {error.reason}", text.count("\n", 0, error.start) + 1) from error
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether everybody reads these characters without quotes as a text; some libraries take ``y`` for a boolean."""
+    return text not in _OLD_BOOLS and type(_plain(text)) is str
 
 
 def _built(text: str) -> Any:

@@ -8,7 +8,6 @@ from typing import Any, TextIO
 
 import click
 import msgspec
-import yaml
 
 from discovery.ctl.errors import CtlError
 from discovery.inject.builtin import builtin_values, config_from_values
@@ -24,6 +23,7 @@ from discovery.schema.decode_mesh import decode_mesh_config
 from discovery.schema.mesh_config import MeshConfig
 from discovery.schema.meta import Origin
 from discovery.schema.yaml_text import YamlError, parse_yaml, split_documents
+from discovery.schema.yaml_writing import render_yaml
 
 __all__ = ["Injecting", "inject_text", "kube_inject"]
 
@@ -66,7 +66,7 @@ def kube_inject(  # noqa: PLR0913 - an option each
         values = parse_values(_text(values_file), where=str(values_file)) if values_file else builtin_values()
         config = parse_config(_text(config_file), where=str(config_file)) if config_file else config_from_values(values)
         by = Injecting(config=config, values=values, mesh=_mesh(mesh_file), revision=revision, native=native)
-        text = "".join(inject_text(filename.read(), by))
+        text = "".join(inject_text(_read(filename), by))
     except (InjectError, YamlError) as error:
         raise CtlError(str(error)) from error
     output.write(text)
@@ -106,8 +106,15 @@ def inject_text(text: str, by: Injecting) -> Iterator[str]:
         if done == document:
             yield piece.text if piece.text.endswith("\n") else f"{piece.text}\n"
         else:
-            yield str(yaml.dump(done, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
+            yield render_yaml(done)
         yield "---\n"
+
+
+def _read(manifests: TextIO) -> str:
+    try:
+        return manifests.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CtlError(f"{manifests.name}: {error}") from error
 
 
 def _text(path: Path) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 
 import click
 import msgspec
-import yaml
 
 from certs.errors import CertsError
 from certs.files import FileMode, write_atomically
@@ -22,6 +21,7 @@ from discovery.ctl.vm.group import build_group, parse_pairs, parse_ports
 from discovery.ctl.vm.read import find_group, group_of, read_mesh, read_roots, read_text
 from discovery.ctl.vm.request import VmRequest
 from discovery.schema.meta import Object
+from discovery.schema.yaml_writing import render_yaml
 
 __all__ = ["workload"]
 
@@ -65,7 +65,7 @@ def create(name: str, namespace: str, labels: str, annotations: str, ports: str,
         ports=parse_ports(ports),
         service_account=service_account,
     )
-    click.echo(yaml.dump(document, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True), nl=False)
+    click.echo(render_yaml(document), nl=False)
 
 
 _OPTIONS: Final = (

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import yaml
-
 from discovery.ctl.errors import CtlError
 from discovery.ctl.vm.proxy_config import build_proxy_config, discovery_host
 from discovery.ctl.vm.request import DEFAULT_REVISION, VmRequest, check_request
+from discovery.schema.yaml_writing import render_yaml
 from discovery.wire.ports import DISCOVERY_SECURE_GRPC
 
 __all__ = ["TOKEN_FILE", "build_files", "render_environment"]
@@ -33,7 +32,7 @@ def build_files(request: VmRequest) -> dict[str, bytes]:
     hosts = f"{request.ingress_ip} {discovery_host(request)}\n" if request.ingress_ip else ""
     return {
         "cluster.env": render_environment(environment).encode(),
-        "mesh.yaml": yaml.dump({"defaultConfig": config}, Dumper=yaml.SafeDumper, allow_unicode=True).encode(),
+        "mesh.yaml": render_yaml({"defaultConfig": config}, sort_keys=True).encode(),
         "hosts": hosts.encode(),
         TOKEN_FILE: request.token.encode(),
         "root-cert.pem": request.root_cert,

@@ -236,3 +236,35 @@ def test_the_webhook_makes_the_same(template: dict[str, Any], config: str, *, na
     wanted = by_webhook(template, known, native=native)
     assert "istio-proxy" in str(wanted["spec"])
     assert done["spec"]["template"] == wanted
+
+
+def test_texts_stay_texts() -> None:
+    """A commit in a label may look like a number to kubectl, and an answer like a boolean."""
+    manifest = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web, version: "123e4"}}
+spec: {containers: [{name: web, image: "web:1", env: [{name: A, value: "08"}, {name: B, value: "y"}]}]}
+"""
+    written = run(text=manifest).stdout
+    assert "version: '123e4'\n" in written
+    assert "service.istio.io/canonical-revision: '123e4'\n" in written
+    assert "value: '08'\n" in written
+    assert "value: 'y'\n" in written
+
+
+def test_a_pod_without_a_spec_gets_one() -> None:
+    """`spec:` with nothing behind it is what editors leave behind."""
+    result = run(text="apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n")
+    assert result.exit_code == 0, result.output
+    assert [container["name"] for container in next(yaml.safe_load_all(result.stdout))["spec"]["containers"]] == [
+        "istio-proxy"
+    ]
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
+    """An archive in the place of manifests is named, without a stack trace."""
+    (tmp_path / "web.tgz").write_bytes(b"\x1f\x8b\xff")
+    result = CliRunner().invoke(cli, ["kube-inject", "-f", str(tmp_path / "web.tgz")])
+    assert result.exit_code == 1
+    assert "web.tgz: 'utf-8' codec can't decode byte 0x8b" in result.output
