@@ -132,8 +132,9 @@ class IssuerKeys:
     async def _fetch_once(self) -> bool:
         try:
             keys = await self._fetcher.fetch(self._rule)
-        except JwksError as error:
-            self._reason = str(error)
+        # A crash boundary: whatever the answer of somebody else's server provokes, nothing but this fetch fails.
+        except Exception as error:  # noqa: BLE001
+            self._reason = str(error) if isinstance(error, JwksError) else f"internal error: {error!r}"
             self._metrics.fail.inc()
             return False
         self._metrics.success.inc()

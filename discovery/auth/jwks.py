@@ -100,7 +100,7 @@ def load_jwks(data: bytes | str, *, where: str) -> tuple[VerificationKey, ...]:
     """
     try:
         keys = msgspec.json.decode(data, type=_Jwks).keys
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # the latter for depths of a field that is skipped
         raise JwksError(f"{where}: not a JWK set: {error}; want {{'keys': [...]}}") from error
     loaded = []
     for number, jwk in enumerate(keys):

@@ -70,7 +70,7 @@ class JwksClient:
         data = await self._get(where)
         try:
             told = msgspec.json.decode(data, type=_Description)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise JwksError(f"{where}: no description of an OpenID provider: {error}; give jwks_uri") from error
         if told.issuer != issuer:  # section 4.3: else one tenant of a host could pass for another
             raise JwksError(f"{where}: it describes issuer {told.issuer!r}, want {issuer!r}, exactly as tokens have it")

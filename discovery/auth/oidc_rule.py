@@ -57,7 +57,7 @@ def parse_oidc_rule(text: str) -> OidcRule:
         if "jwksUri" in fields and "jwks_uri" not in fields:
             fields["jwks_uri"] = fields.pop("jwksUri")
         rule = msgspec.convert(fields, _Rule)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise OidcRuleError(f"{error}; want {_WANTED}") from error
     fault = _fault(rule)
     if fault:

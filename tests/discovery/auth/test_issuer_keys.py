@@ -33,6 +33,7 @@ class Issuer:
     def __init__(self, *ids: str) -> None:
         self.ids: tuple[str, ...] | None = ids
         self.asked = 0
+        self.bug: Exception | None = None
         self.answers = asyncio.Event()
         self.answers.set()
 
@@ -40,6 +41,8 @@ class Issuer:
         assert rule.issuer == ISSUER
         self.asked += 1
         await self.answers.wait()
+        if self.bug is not None:
+            raise self.bug
         if self.ids is None:
             raise JwksError("id.example.org: connection refused")
         return published(*self.ids)
@@ -190,6 +193,21 @@ async def test_an_issuer_that_was_never_there_is_refused_and_told() -> None:
     assert told[0]["issuer"] == ISSUER
     assert "connection refused" in told[0]["reason"]
     assert "refused" in told[0]["meanwhile"]
+
+
+async def test_an_answer_that_nobody_foresaw_ends_nothing() -> None:
+    """Not the control plane, not the keys in use, and not the next fetch."""
+    world = World("a")
+    async with world.running():
+        await world.settled()
+        world.issuer.bug = RuntimeError("a mistake of ours")
+        await world.clock.pass_to_next_wake()
+        await eventually(lambda: world.metrics.fail.count() == 1)
+        assert await world.settled() == 60
+        assert world.ids("a") == ["a"]
+        world.issuer.bug = None
+        await world.clock.pass_to_next_wake()
+        await eventually(lambda: world.metrics.success.count() == 2)
 
 
 def test_fetches_are_counted_under_istiods_names() -> None:

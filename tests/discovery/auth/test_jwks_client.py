@@ -102,6 +102,7 @@ async def test_redirects_are_followed_within_the_scheme(tmp_path: Path) -> None:
         ("{}", 200, {}, "not a JWK set"),
         ('{"keys": []}', 200, {}, "none of its 0 keys"),
         ("", 200, {}, "not a JWK set"),
+        ('{"x":' + "[" * 2000, 200, {}, "not a JWK set"),
         ("gone", 404, {}, "status 404"),
         ("down", 503, {}, "status 503"),
         ("x" * 5000, 200, {}, "larger than 4096 bytes"),
@@ -124,15 +125,16 @@ async def test_garbage_is_no_keys(tmp_path: Path, body: str, status: int, header
         ({"issuer": "{url}", "jwks_uri": "http://127.0.0.1/keys"}, "as what names it"),
         ({"issuer": "{url}"}, "give jwks_uri"),
         ({}, "give jwks_uri"),
+        ('{"x":' + "[" * 2000, "give jwks_uri"),
     ],
 )
 async def test_a_description_of_somebody_else_is_not_followed(
-    tmp_path: Path, description: dict[str, str], said: str
+    tmp_path: Path, description: dict[str, str] | str, said: str
 ) -> None:
     """Nor one that leads out of TLS; the keys are not asked for."""
     async with TokenIssuer(SigningKey("a")) as issuer:
-        told = {name: value.replace("{url}", issuer.url) for name, value in description.items()}
-        issuer.answers[WELL_KNOWN] = text(json.dumps(told))
+        told = description if isinstance(description, str) else json.dumps(description)
+        issuer.answers[WELL_KNOWN] = text(told.replace("{url}", issuer.url))
         with pytest.raises(JwksError, match=said):
             await fetched(issuer, tmp_path)
         assert issuer.asked == {WELL_KNOWN: 1}

@@ -35,6 +35,7 @@ def test_keys_may_be_in_the_rule(jwks: object) -> None:
     [
         ("{", "truncated"),
         ("[]", "Expected `object`"),
+        ('{"x":' + "[" * 2000, "recursion"),
         ({"audiences": ["a"]}, "issuer"),
         ({"issuer": "", "audiences": ["a"]}, "issuer is empty"),
         ({"issuer": ISSUER}, "audiences are missing"),
