@@ -168,7 +168,7 @@ def parse_token(token: str) -> SignedToken:
     try:
         header = msgspec.json.decode(decode_base64url(parts[0]), type=_Header)
         payload, signature = decode_base64url(parts[1]), decode_base64url(parts[2])
-    except (msgspec.DecodeError, ValueError, binascii.Error) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError, binascii.Error) as error:
         raise UnauthenticatedError("the token is not base64url of JSON") from error
     if header.crit is not None:
         raise UnauthenticatedError("the token has critical header fields, none is understood")

@@ -111,7 +111,7 @@ class JwtAuthenticator:
         signed = parse_token(token)
         try:
             claims = msgspec.json.decode(signed.payload, type=_Claims)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise UnauthenticatedError("the token's claims are not what RFC 7519 wants") from error
         if claims.iss != self._rule.issuer:  # before its key is looked for: others' tokens make nobody fetch keys
             raise UnauthenticatedError(f"the token was issued by {claims.iss!r}, want {self._rule.issuer!r}")

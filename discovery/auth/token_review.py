@@ -246,7 +246,7 @@ def _peek(token: str) -> _Claims:
         raise UnauthenticatedError(f"the token has {len(parts)} parts, want 3")
     try:
         return msgspec.json.decode(decode_base64url(parts[1]), type=_Claims)
-    except (msgspec.DecodeError, ValueError, binascii.Error) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError, binascii.Error) as error:
         raise UnauthenticatedError("the token's claims are not base64url of JSON") from error
 
 

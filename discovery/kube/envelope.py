@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from discovery.kube.errors import BadAnswerError, api_error
+from discovery.kube.nesting import EVENT_LEVEL, PAGE_LEVEL, without_depths
 
 __all__ = ["Event", "EventType", "Item", "ListPage", "Meta", "Name", "read_event", "read_page"]
 
@@ -113,9 +114,11 @@ def read_page(asked: str, data: bytes) -> ListPage:
         BadAnswerError: it is none.
     """
     try:
-        page = _LIST.decode(data)
-        items = tuple(Item(_OBJECT.decode(raw).metadata, raw) for raw in page.items or ())
-    except msgspec.DecodeError as error:
+        try:
+            page, items = _page(data)
+        except RecursionError:
+            page, items = _page(without_depths(data, level=PAGE_LEVEL))
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadAnswerError(f"{asked}: want a list of objects: {error}") from error
     return ListPage(items, page.metadata.resource_version, page.metadata.continue_token)
 
@@ -128,14 +131,26 @@ def read_event(asked: str, line: bytes) -> Event:
         BadAnswerError: it is no event that the API defines.
     """
     try:
-        event = _EVENT.decode(line)
-        if event.type == "ERROR":
-            raise api_error(asked, 0, bytes(event.object))
-        if event.type == EventType.BOOKMARK:
-            found = _BOOKMARK.decode(event.object).metadata
-            meta = Meta(resource_version=found.resource_version)
-            ends = found.annotations.get(_INITIAL_EVENTS_END) == "true"
-            return Event(EventType.BOOKMARK, Item(meta, event.object), ends)
-        return Event(EventType(event.type), Item(_OBJECT.decode(event.object).metadata, event.object))
-    except (msgspec.DecodeError, ValueError) as error:
+        try:
+            return _event(asked, line)
+        except RecursionError:
+            return _event(asked, without_depths(line, level=EVENT_LEVEL))
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise BadAnswerError(f"{asked}: want an event of a watch: {error}") from error
+
+
+def _page(data: bytes) -> tuple[_List, tuple[Item, ...]]:
+    page = _LIST.decode(data)
+    return page, tuple(Item(_OBJECT.decode(raw).metadata, raw) for raw in page.items or ())
+
+
+def _event(asked: str, line: bytes) -> Event:
+    event = _EVENT.decode(line)
+    if event.type == "ERROR":
+        raise api_error(asked, 0, bytes(event.object))
+    if event.type == EventType.BOOKMARK:
+        found = _BOOKMARK.decode(event.object).metadata
+        meta = Meta(resource_version=found.resource_version)
+        ends = found.annotations.get(_INITIAL_EVENTS_END) == "true"
+        return Event(EventType.BOOKMARK, Item(meta, event.object), ends)
+    return Event(EventType(event.type), Item(_OBJECT.decode(event.object).metadata, event.object))

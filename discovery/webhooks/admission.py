@@ -64,7 +64,7 @@ def parse_review(body: bytes) -> Request:
     """
     try:
         review = msgspec.json.decode(body, type=_Review)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ReviewError(f"want an AdmissionReview in JSON: {error}") from None
     if review.kind != "AdmissionReview" or review.api_version not in _VERSIONS:
         got = f"{review.kind} of {review.api_version}"

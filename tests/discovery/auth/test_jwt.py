@@ -99,6 +99,15 @@ async def test_claims_are_checked(changes: dict[str, object], says: str) -> None
         await _authenticate(f"Bearer {_token(**changes)}")
 
 
+@pytest.mark.parametrize("part", [0, 1])
+async def test_a_token_that_is_nested_too_deeply_is_refused(part: int) -> None:
+    """Whoever sends it knows no key, and must not get further than others who know none."""
+    parts = _token().split(".")
+    parts[part] = encode_base64url(b'{"alg":"ES256","x":%s}' % (b"[" * 4000 + b"]" * 4000))
+    with pytest.raises(UnauthenticatedError, match=r"not base64url of JSON|not what RFC 7519 wants"):
+        await _authenticate(f"Bearer {'.'.join(parts)}")
+
+
 async def test_small_clock_skew_is_forgiven() -> None:
     """An issuer a few seconds ahead of us is no attack."""
     assert await _authenticate(f"Bearer {_token(nbf=NOW.timestamp() + 4)}")

@@ -23,6 +23,7 @@ from tests.kit.kube_clients import client_of
 from tests.kit.kube_cluster import pod
 
 SETTINGS = ReviewSettings(trust_domain=TRUST_DOMAIN, cluster_ids=frozenset({"Kubernetes"}), timeout_s=0.2)
+DEEP = b'{"x":%s}' % (b"[" * 4000 + b"]" * 4000)
 REVIEWS = CALLER = Caller(kind=CallerKind.TOKEN, identities=(spiffe(),))
 
 
@@ -115,8 +116,9 @@ async def test_no_bearer_is_no_token(header: str) -> None:
         (token(exp=NOW), "expired"),
         (token(()), "no audience"),
         ("x" * 20_000, "20000 characters"),
+        (f"a.{encode_base64url(DEEP)}.c", "not base64url of JSON"),
     ],
-    ids=["no JWT", "no base64", "no claims", "expired", "legacy", "long"],
+    ids=["no JWT", "no base64", "no claims", "expired", "legacy", "long", "deep"],
 )
 async def test_what_cannot_be_good_is_not_asked_about(text: str, says: str) -> None:
     """A stranger's nonsense costs the API server nothing."""

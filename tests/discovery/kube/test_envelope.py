@@ -66,3 +66,27 @@ def test_what_is_no_event_says_so(text: bytes) -> None:
         read_event("WATCH /x", text)
     with pytest.raises(BadAnswerError, match="LIST /x: want a list"):
         read_page("LIST /x", b'{"items":[{"metadata":3}]}')
+
+
+def _deep(name: bytes, levels: int = 5000) -> bytes:
+    value = b'{"a":' * levels + b"1" + b"}" * levels
+    return b'{"metadata":{"name":"%s","managedFields":[%s]},"spec":{"a":["x"],"value":%s}}' % (name, value, value)
+
+
+def test_an_object_that_is_nested_too_deeply_ends_neither_a_page_nor_a_watch() -> None:
+    """Its metadata is read, and its neighbours; in the place of the deep value is a text, which no type takes."""
+    event = read_event("WATCH /x", b'{"type":"ADDED","object":%s}' % _deep(b"a"))
+    assert event.item.meta.name == "a"
+    assert b'"spec":{"a":["x"],"value":"more than 500 levels of nesting"}' in bytes(event.item.raw)
+    items = read_page("LIST /x", b'{"metadata":{},"items":[%s,%s]}' % (_deep(b"b"), OBJECT)).items
+    assert [item.meta.name for item in items] == ["b", "a"]
+    assert bytes(items[1].raw) == OBJECT
+
+
+def test_brackets_without_an_end_are_no_answer() -> None:
+    """Such as of a connection that was cut, or of somebody who is no API server."""
+    deep = b"[" * 5000
+    with pytest.raises(BadAnswerError, match="want a list"):
+        read_page("LIST /x", b'{"items":' + deep)
+    with pytest.raises(BadAnswerError, match="want an event"):
+        read_event("WATCH /x", b'{"type":"ADDED","object":' + deep)

@@ -46,6 +46,7 @@ def test_all_parts_of_an_answer() -> None:
     [
         (b"{", "want an AdmissionReview in JSON"),
         (b"[]", "want an AdmissionReview"),
+        (b'{"a":' * 5000, "want an AdmissionReview in JSON: maximum recursion depth"),
         (review("v2", uid="u"), "got AdmissionReview of admission.k8s.io/v2"),
         (review(uid=3), "uid"),
         (review(operation="CREATE"), "uid"),
