@@ -166,6 +166,7 @@ _EVERYTHING: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
             "affinity": {"podAntiAffinity": {}},
             "ipFamilyPolicy": "PreferDualStack",
             "ipFamilies": ["IPv4"],
+            "jwksResolverExtraRootCA": "-----BEGIN CERTIFICATE-----",
             "volumes": [{"name": "more", "emptyDir": {}}],
             "volumeMounts": [{"name": "more", "mountPath": "/more"}],
             "envVarFrom": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}],

@@ -8,7 +8,7 @@ import helm_python as helm
 import pytest
 import yaml
 
-from discovery.settings import FLAGS, VARIABLES
+from discovery.settings import FLAGS, VARIABLES, load_settings
 from tests.kit.helm import CHARTS, Manifest, chart_path, of_kind, one, render
 
 _WARNING = 2  # of lint: 1 is information, 3 an error
@@ -149,3 +149,27 @@ def test_gateway_pods_are_injected_by_the_gateway_template() -> None:
     assert template["metadata"]["annotations"]["inject.istio.io/templates"] == "gateway"
     assert template["metadata"]["labels"]["istio"] == "ingress"
     assert [c["image"] for c in template["spec"]["containers"]] == ["auto"]
+
+
+@pytest.mark.parametrize("revision", ["", "canary"])
+def test_roots_of_a_token_issuer_are_where_the_control_plane_reads_them(revision: str) -> None:
+    """With the rule as text in an environment variable; without such roots nothing is mounted."""
+    rule, roots = (
+        '{"issuer": "https://id.example.org", "audiences": ["istio-ca"]}',
+        "-----BEGIN CERTIFICATE-----\nAA==\n",
+    )
+    values = {"revision": revision, "env": {"JWT_RULE": rule}, "jwksResolverExtraRootCA": roots}
+    manifests = render("discovery", values)
+    pod = one(manifests, "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (mount,) = [found for found in container["volumeMounts"] if found["name"] == "extracacerts"]
+    (volume,) = [found for found in pod["volumes"] if found["name"] == "extracacerts"]
+    data = one(manifests, "ConfigMap", volume["configMap"]["name"])["data"]
+    (path,) = [variable.default for variable in VARIABLES if variable.name == "PILOT_JWKS_EXTRA_ROOTS"]
+    assert {f"{mount['mountPath']}/{name}": text for name, text in data.items()} == {path: roots}
+    environ = {item["name"]: item.get("value", "") for item in container["env"]}
+    settings = load_settings({flag.field: flag.default for flag in FLAGS} | {"configDir": "x"}, environ)
+    assert settings.tokens.oidc is not None
+    plain = render("discovery", {"revision": revision})
+    assert "/cacerts" not in [m["mountPath"] for m in _containers(one(plain, "Deployment"))[0][1]["volumeMounts"]]
+    assert not [m for m in of_kind(plain, "ConfigMap") if "jwks" in m["metadata"]["name"]]
