@@ -65,9 +65,13 @@ def check_port(number: int, at: str) -> Iterator[Problem]:
 
 
 def check_duration(value: timedelta | None, at: str) -> Iterator[Problem]:
-    """At least a millisecond, where one is given."""
-    if value is not None and value < _MILLISECOND:
+    """At least a millisecond and no part of one, where one is given."""
+    if value is None:
+        return
+    if value < _MILLISECOND:
         yield error(at, f"want at least 1ms, got {value.total_seconds():g}s")
+    elif value % _MILLISECOND:
+        yield error(at, f"want whole milliseconds, got {value.total_seconds():.9g}s")
 
 
 def check_percent(value: float | None, at: str) -> Iterator[Problem]:

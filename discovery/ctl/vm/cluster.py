@@ -11,9 +11,9 @@ import msgspec
 from certs.errors import CertsError
 from certs.pem import load_certificates
 from discovery.ctl.errors import CtlError
+from discovery.ctl.kube_client import of_revision, opened_client
 from discovery.ctl.vm.read import group_from, mesh_of
-from discovery.kube.config import KubeConfig
-from discovery.kube.errors import KubeError, NotFoundError
+from discovery.kube.errors import NotFoundError
 from discovery.kube.resources import Resource
 from discovery.schema.meta import Object, Origin
 
@@ -37,17 +37,8 @@ async def opened_cluster(kubeconfig: str, context: str) -> AsyncIterator[Cluster
     Raises:
         CtlError: the kubeconfig cannot be used; within the block: an answer is missing.
     """
-    from discovery.kube.client import connect  # an HTTP client that other commands do without
-
-    client: KubeClient | None = None
-    try:
-        client = await connect(KubeConfig(kubeconfig=kubeconfig, context=context, user_agent="pilotctl"))
+    async with opened_client(kubeconfig, context) as client:
         yield ClusterReader(client)
-    except KubeError as error:
-        raise CtlError(f"cluster of {kubeconfig}: {error}") from error
-    finally:
-        if client is not None:
-            await client.close()
 
 
 class ClusterReader:
@@ -66,13 +57,13 @@ class ClusterReader:
 
     async def mesh(self, istio_namespace: str, revision: str) -> dict[str, Any]:
         """The mesh configuration of a revision as it is written; empty where there is none."""
-        name = _of_revision("istio", revision)
+        name = of_revision("istio", revision)
         text = (await self._config_map(istio_namespace, name)).get("mesh", "")
         return mesh_of(text, where=f"ConfigMap {istio_namespace}/{name}")
 
     async def cluster_id(self, istio_namespace: str, revision: str) -> str:
         """What the control plane calls the cluster: as the injector tells proxies."""
-        data = await self._config_map(istio_namespace, _of_revision("istio-sidecar-injector", revision))
+        data = await self._config_map(istio_namespace, of_revision("istio-sidecar-injector", revision))
         try:
             values = msgspec.json.decode(data.get("values", "{}"), type=dict[str, Any])
             return str(values["global"]["multiCluster"]["clusterName"] or _DEFAULT_CLUSTER)
@@ -114,7 +105,3 @@ class ClusterReader:
         except NotFoundError:
             return {}
         return item.get("data") or {}
-
-
-def _of_revision(name: str, revision: str) -> str:
-    return f"{name}-{revision}" if revision and revision != "default" else name

@@ -12,7 +12,7 @@ from discovery.validation.analyze.message import Code, Message
 from discovery.validation.analyze.resource import about
 from discovery.validation.analyze.world import SYSTEM_NAMESPACES, Workload, World
 
-__all__ = ["in_mesh", "injected_namespaces", "proxy_image_auto", "proxy_images"]
+__all__ = ["in_mesh", "injected_namespaces", "proxy_image_auto", "proxy_images", "refuses_proxy"]
 
 INJECT: Final = "sidecar.istio.io/inject"
 _INJECTION: Final = "istio-injection"
@@ -35,12 +35,16 @@ def _choice(workload: Workload) -> str:
     return workload.labels.get(INJECT, workload.annotations.get(INJECT, ""))
 
 
+def refuses_proxy(workload: Workload) -> bool:
+    """Whether the pods say that they want no sidecar."""
+    return _choice(workload) == "false"
+
+
 def in_mesh(world: World, workload: Workload) -> bool:
     """Whether the pods get a sidecar, as far as labels and annotations tell."""
-    choice = _choice(workload)
-    if choice == "false" or workload.spec.host_network:
+    if refuses_proxy(workload) or workload.spec.host_network:
         return False
-    return choice == "true" or bool(_revision(world.namespace_labels(workload.resource.namespace)))
+    return _choice(workload) == "true" or bool(_revision(world.namespace_labels(workload.resource.namespace)))
 
 
 def _proxy_image(workload: Workload) -> str | None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from typing import Final
 
-from discovery.validation.analyze.injection import in_mesh
+from discovery.validation.analyze.injection import in_mesh, refuses_proxy
 from discovery.validation.analyze.kubernetes import ServicePort
 from discovery.validation.analyze.message import Code, Message
 from discovery.validation.analyze.resource import Resource, about
@@ -25,6 +25,8 @@ _SERVER_FIRST_PORTS: Final = frozenset({25, 53, 3306, 27017})  # taken for TCP w
 def user_ids(world: World) -> Iterator[Message]:
     """The proxy's user is the proxy's alone: its traffic is not captured."""
     for workload in (*world.pods(), *world.deployments()):
+        if refuses_proxy(workload):
+            continue
         spec = workload.spec
         applications = [container for container in spec.containers if container.name != _PROXY]
         contexts = [container.security_context for container in applications]

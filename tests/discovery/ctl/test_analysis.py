@@ -6,7 +6,7 @@ import pytest
 
 from discovery.ctl.analysis import messages_about, read_world
 from discovery.ctl.errors import CtlError
-from discovery.ctl.findings import read_files
+from discovery.ctl.findings import findings_in, read_files
 from discovery.validation.analyze.registry import parse_suppression
 
 MESH = """
@@ -51,6 +51,6 @@ def test_findings_and_messages_are_one_list(tmp_path: Path) -> None:
     """The worst first; a suppression holds for both."""
     files = read_files([_write(tmp_path, MESH)])
     world = read_world(files, namespace="shop")
-    assert [str(message.code) for message in messages_about(files, world)] == ["IST0126", "IST0106"]
+    assert [str(message.code) for message in messages_about(findings_in(files), world)] == ["IST0126", "IST0106"]
     suppressed = [parse_suppression("IST0126=*"), parse_suppression("IST0106=*")]
-    assert messages_about(files, world, suppressed=suppressed) == []
+    assert messages_about(findings_in(files), world, suppressed=suppressed) == []

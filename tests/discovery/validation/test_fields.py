@@ -45,8 +45,8 @@ def test_numbers_have_ranges() -> None:
     assert [bool(list(check_port(port, "x"))) for port in (0, 1, 65535, 65536)] == [True, False, False, True]
     percents = (None, 0, 0.00001, 0.0001, 100, 101)
     assert [bool(list(check_percent(value, "x"))) for value in percents] == [False, False, True, False, False, True]
-    times = (None, timedelta(), timedelta(milliseconds=1))
-    assert [bool(list(check_duration(value, "x"))) for value in times] == [False, True, False]
+    times = (None, timedelta(), timedelta(milliseconds=1), timedelta(milliseconds=10.5), timedelta(hours=1))
+    assert [bool(list(check_duration(value, "x"))) for value in times] == [False, True, False, True, False]
 
 
 def test_exports_are_namespaces_or_words_of_their_own() -> None:

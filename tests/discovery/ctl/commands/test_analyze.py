@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,8 @@ from discovery.schema.meta import Origin
 from discovery.validation.analyze.message import Code, Message
 from discovery.validation.analyze.registry import ANALYZERS
 from tests.kit.ctl import pilotctl
+from tests.kit.kube_api.handle import KubeApi
+from tests.kit.kube_cluster import crds, service
 
 GOOD = "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {istio-injection: enabled}}}\n"
 BAD = (
@@ -76,11 +80,76 @@ def test_analyzers_can_be_listed(analyzer: str) -> None:
     assert analyzer in pilotctl("analyze", "-L").output.splitlines()
 
 
-def test_a_path_is_wanted() -> None:
+def test_a_path_or_a_cluster_is_wanted(tmp_path: Path) -> None:
     """Or there is nothing to look at."""
-    done = pilotctl("analyze")
+    done = pilotctl("analyze", "--use-kube=false")
     assert done.exit_code != 0
-    assert "want a file or a directory" in done.output
+    assert "nothing to analyze; give one or more paths" in done.output
+    done = pilotctl("analyze", "--kubeconfig", str(tmp_path / "none"))
+    assert done.exit_code != 0
+    assert f"without a PATH a cluster is analyzed: cluster of {tmp_path}/none: " in done.output
+
+
+async def _analyze(api: KubeApi, *arguments: str) -> tuple[int, set[tuple[str, str]]]:
+    """The exit status, and code and object of each message."""
+    where = ("--kubeconfig", str(api.kubeconfig), "-i", "no-such-namespace", "-o", "json")
+    done = await asyncio.to_thread(pilotctl, "analyze", *where, *arguments)
+    return done.exit_code, {(message["code"], message["resource"]) for message in json.loads(done.stdout)}
+
+
+async def test_a_cluster_is_analyzed(kube_api: KubeApi) -> None:
+    """Without any file; of one namespace, or of all."""
+    await kube_api.apply(*crds("virtualservices"))
+    shop, bank = await kube_api.new_namespace(), await kube_api.new_namespace()
+    for namespace in (shop, bank):
+        await kube_api.apply(_lost(namespace))
+    _, told = await _analyze(kube_api)
+    lost = {("IST0101", f"VirtualService {namespace}/web") for namespace in (shop, bank)}
+    assert told >= lost
+    status, told = await _analyze(kube_api, "-n", shop)
+    assert status == 1
+    assert told == {("IST0101", f"VirtualService {shop}/web"), ("IST0102", f"Namespace {shop}")}
+    _, told = await _analyze(kube_api, "-n", shop, "-A")
+    assert told >= lost
+
+
+async def test_files_are_judged_in_a_cluster_before_they_are_applied(kube_api: KubeApi, tmp_path: Path) -> None:
+    """What they refer to may be there; what they have too, they will replace."""
+    await kube_api.apply(*crds("virtualservices"))
+    shop = await kube_api.new_namespace()
+    await kube_api.apply(_lost(shop), service("there", shop))
+    path = tmp_path / "web.yaml"
+    path.write_text(json.dumps(_lost(shop, host="there")), encoding="utf-8")
+    _, told = await _analyze(kube_api, str(path))
+    assert ("IST0101", f"VirtualService {shop}/web") in told
+    status, told = await _analyze(kube_api, str(path), "--use-kube", "true", "-n", shop)
+    assert status == 0
+    assert told == {("IST0102", f"Namespace {shop}")}
+
+
+async def test_an_object_that_breaks_a_rule_in_a_cluster_is_told(kube_api: KubeApi) -> None:
+    """It was there before the rule, or nobody asked the webhook."""
+    await kube_api.apply(*crds("virtualservices"))
+    shop = await kube_api.new_namespace()
+    await kube_api.apply(service("there", shop), _lost(shop, host="there", timeout="10.5ms"))
+    _, told = await _analyze(kube_api, "-n", shop)
+    assert ("IST0106", f"VirtualService {shop}/web") in told
+
+
+async def test_who_may_not_read_all_is_told_so(kube_api: KubeApi, tmp_path: Path) -> None:
+    """On the error stream, so that JSON stays JSON."""
+    shop = await kube_api.new_namespace()
+    kube_api.enforce_rbac()
+    kubeconfig = kube_api.write_kubeconfig(tmp_path / "nobody", await kube_api.token_for(shop, "nobody"))
+    done = await asyncio.to_thread(pilotctl, "analyze", "--kubeconfig", str(kubeconfig), "-o", "json")
+    assert json.loads(done.stdout) == []
+    assert "Not read, so what refers to it is told to be missing: secrets: " in done.stderr
+
+
+def _lost(namespace: str, *, host: str = "nowhere", timeout: str = "1s") -> dict[str, Any]:
+    spec = {"hosts": ["web"], "http": [{"timeout": timeout, "route": [{"destination": {"host": host}}]}]}
+    metadata = {"name": "web", "namespace": namespace}
+    return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": metadata, "spec": spec}
 
 
 def test_a_message_as_data() -> None:

@@ -53,6 +53,14 @@ def test_the_proxys_user_is_its_own(spec: str, wrong: bool) -> None:
     assert found(name, deployment) == (["IST0144 Deployment shop/d"] if wrong else [])
 
 
+def test_pods_without_a_proxy_run_as_whom_they_like() -> None:
+    """As the control plane itself does."""
+    spec = "{securityContext: {runAsUser: 1337}, containers: [{name: a}]}"
+    metadata = '{name: p, labels: {sidecar.istio.io/inject: "false"}}'
+    pod = f"{{apiVersion: v1, kind: Pod, metadata: {metadata}, spec: {spec}}}"
+    assert found("deployment.ApplicationUIDAnalyzer", pod) == []
+
+
 @pytest.mark.parametrize(
     ("port", "more", "code"),
     [
