@@ -15,6 +15,7 @@ from certs.errors import CertsError
 from certs.files import FileMode, write_atomically
 from discovery.auth.dev_issuer import DevIssuer, DevIssuerError
 from discovery.ctl.errors import CtlError
+from discovery.ctl.kube_client import DEFAULT_KUBECONFIG
 from discovery.ctl.vm.cluster import opened_cluster
 from discovery.ctl.vm.files import TOKEN_FILE, build_files
 from discovery.ctl.vm.group import build_group, parse_pairs, parse_ports
@@ -27,7 +28,6 @@ __all__ = ["workload"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_KUBECONFIG: Final = str(Path("~/.kube/config").expanduser())
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_DIRECTORY: Final = click.Path(file_okay=False, path_type=Path)
 _DIRECTORY: Final = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -77,7 +77,7 @@ _OPTIONS: Final = (
     click.option("--meshConfigFile", "mesh_config", type=_FILE, help="Mesh configuration of the control plane."),
     click.option("--root-cert", type=_FILE, help="Roots of the mesh, PEM: root-cert.pem of --caDir. With it no cluster "
                  "is asked; without it, one is, for all that no option gives."),
-    click.option("--kubeconfig", default=_KUBECONFIG, envvar="KUBECONFIG", help="How to reach the cluster.  "
+    click.option("--kubeconfig", default=DEFAULT_KUBECONFIG, envvar="KUBECONFIG", help="How to reach the cluster.  "
                  "[default: $KUBECONFIG, ~/.kube/config]"),
     click.option("--context", default="", help="Context of the kubeconfig."),
     click.option("--token-file", type=_FILE, help="Token of the service account, for the audience istio-ca."),
