@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from typing import Final
 
@@ -39,11 +40,21 @@ async def _connect_one(
     try:
         connection.settimeout(0)  # asyncio wants it so
         _bind_source(connection, family)
-        await asyncio.get_running_loop().sock_connect(connection, (address, port))
+        await _reach(connection, address, port)
         return await asyncio.open_connection(sock=connection, limit=MAX_HEAD_BYTES)
     except BaseException:
         connection.close()
         raise
+
+
+async def _reach(connection: socket.socket, address: str, port: int) -> None:
+    try:
+        await asyncio.get_running_loop().sock_connect(connection, (address, port))
+    except OSError as error:
+        if not error.errno:
+            raise
+        # asyncio's own text names the address once more, and not the reason
+        raise OSError(error.errno, os.strerror(error.errno)) from error
 
 
 def _bind_source(connection: socket.socket, family: socket.AddressFamily) -> None:

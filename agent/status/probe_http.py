@@ -24,7 +24,7 @@ from discovery.runtime.http_message import (
     parse_response_head,
     response_body_size,
 )
-from discovery.runtime.http_stream import MAX_HEAD_BYTES, read_body, read_head
+from discovery.runtime.http_stream import MAX_HEAD_BYTES, read_answer_head, read_body
 
 __all__ = ["HttpProber", "ProbeFailedError", "Target", "choose_host", "follow", "forwarded_headers"]
 
@@ -118,9 +118,10 @@ class HttpProber:
                 response = await self._ask_once(target, headers)
             except (OSError, EOFError, HttpError, Http2Error, ValueError) as error:
                 raise ProbeFailedError(f"GET {target.url}: {_reason(error)}") from error
-            if response.status not in _REDIRECTS:
+            location = response.header("location")
+            if response.status not in _REDIRECTS or not location:
                 break
-            following = follow(target, response.header("location"))
+            following = follow(target, location)
             if following is None:
                 break
             target = following
@@ -226,7 +227,7 @@ def _render(target: Target, headers: Headers, *, keep_alive: bool) -> bytes:
 async def _read(reader: asyncio.StreamReader) -> tuple[Response, bool]:
     """The answer with as much of its body as counts, and whether the connection can carry another."""
     while True:
-        raw = await read_head(reader)
+        raw = await read_answer_head(reader)
         if raw is None:
             raise ConnectionResetError("closed without an answer")
         head = parse_response_head(raw)

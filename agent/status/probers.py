@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -16,6 +17,7 @@ __all__ = ["GrpcProbe", "HttpProbe", "Probe", "ProbeTableError", "TcpProbe", "is
 
 _PATH: Final = re.compile(r"/(app-health|app-lifecycle)/[^/]+/(livez|readyz|startupz|prestopz|poststartz)\Z")
 _PREFIXES: Final = ("/app-health/", "/app-lifecycle/")
+_IN_REQUESTS: Final = "".join(map(chr, range(0x21, 0x7F)))
 _VARIABLE: Final = "ISTIO_KUBE_APP_PROBERS"
 
 
@@ -89,9 +91,13 @@ def _probe(path: str, entry: Any) -> Probe:
     scheme = str(target.get("scheme") or "HTTP").upper()
     if scheme not in ("HTTP", "HTTPS"):
         raise ProbeTableError(f"{where}: scheme {scheme!r}, want HTTP or HTTPS")
-    probed = str(target.get("path") or "/")
-    probed = probed if probed.startswith("/") else f"/{probed}"
-    return HttpProbe(port=port, path=probed, tls=scheme == "HTTPS", timeout_s=timeout_s)
+    return HttpProbe(port=port, path=_request_path(target.get("path")), tls=scheme == "HTTPS", timeout_s=timeout_s)
+
+
+def _request_path(value: Any) -> str:
+    """As it is asked for: paths of probes are for people, with spaces and letters of all scripts."""
+    path = str(value or "/").partition("#")[0]
+    return quote(path if path.startswith("/") else f"/{path}", safe=_IN_REQUESTS)
 
 
 def _folded(value: Any, where: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from discovery.runtime.http_message import (
     render_request,
     response_body_size,
 )
-from discovery.runtime.http_stream import MAX_HEAD_BYTES, read_body, read_head
+from discovery.runtime.http_stream import MAX_HEAD_BYTES, read_answer_head, read_body
 
 __all__ = ["HttpClientError", "TcpTarget", "UnixTarget", "fetch"]
 
@@ -93,7 +93,7 @@ async def _connect(target: TcpTarget | UnixTarget) -> tuple[asyncio.StreamReader
 
 async def _read(reader: asyncio.StreamReader, method: str) -> Response:
     while True:
-        raw = await read_head(reader)
+        raw = await read_answer_head(reader)
         if raw is None:
             raise ConnectionResetError("closed without an answer")
         head = parse_response_head(raw)

@@ -9,7 +9,7 @@ from typing import Final
 
 from discovery.runtime.http_message import CHUNKED, UNTIL_CLOSE, HttpError
 
-__all__ = ["MAX_HEAD_BYTES", "read_body", "read_head"]
+__all__ = ["MAX_HEAD_BYTES", "read_answer_head", "read_body", "read_head"]
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 
@@ -28,11 +28,42 @@ async def read_head(reader: asyncio.StreamReader) -> bytes | None:
     try:
         return await reader.readuntil(b"\r\n\r\n")
     except asyncio.LimitOverrunError:
-        raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the limit is {MAX_HEAD_BYTES} bytes") from None
+        raise _head_too_large() from None
     except asyncio.IncompleteReadError as error:
         if error.partial:
             raise HttpError(HTTPStatus.BAD_REQUEST, "the head is cut off") from None
         return None
+
+
+async def read_answer_head(reader: asyncio.StreamReader) -> bytes | None:
+    """The head of an answer as ``read_head`` gives it, also from a server that ends its lines by LF alone.
+
+    Readers may take such lines, and those that probe and scrape applications do: a script that prints its answer is
+    well for kubelet and for Prometheus. Requests are read strictly.
+
+    Spec: https://www.rfc-editor.org/rfc/rfc9112#section-2.2
+
+    Raises:
+        HttpError: 431 too large, 400 cut off.
+    """
+    lines: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            line = await reader.readuntil(b"\n")
+        except asyncio.LimitOverrunError:
+            raise _head_too_large() from None
+        except asyncio.IncompleteReadError as error:
+            if error.partial or lines:
+                raise HttpError(HTTPStatus.BAD_REQUEST, "the head is cut off") from None
+            return None
+        size += len(line)
+        if size > MAX_HEAD_BYTES:
+            raise _head_too_large()
+        line = line[:-2] if line.endswith(b"\r\n") else line[:-1]
+        lines.append(line)
+        if not line:
+            return b"\r\n".join([*lines, b""])
 
 
 async def read_body(reader: asyncio.StreamReader, size: int, *, limit: int) -> bytes:
@@ -51,6 +82,10 @@ async def read_body(reader: asyncio.StreamReader, size: int, *, limit: int) -> b
         return await reader.readexactly(size)
     except asyncio.IncompleteReadError:
         raise HttpError(HTTPStatus.BAD_REQUEST, "the body is cut off") from None
+
+
+def _head_too_large() -> HttpError:
+    return HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the limit is {MAX_HEAD_BYTES} bytes")
 
 
 def _too_large(limit: int) -> HttpError:

@@ -56,6 +56,12 @@ async def test_keep_alive_uses_a_connection_again() -> None:
         prober.close()
 
 
+async def test_an_answer_that_a_script_prints() -> None:
+    """Lines that end in LF alone are no fault of its health: kubelet takes them."""
+    async with scripted_server(lambda _: b"HTTP/1.1 200 OK\ncontent-length: 2\n\nok") as server:
+        assert (await HttpProber().ask(target(server.port), ())).body == b"ok"
+
+
 def redirect(location: str) -> bytes:
     return f"HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n".encode()
 
@@ -70,6 +76,13 @@ async def test_redirects_to_itself_are_followed() -> None:
 async def test_redirects_elsewhere_are_success() -> None:
     """Somebody else's health is not this one's."""
     async with scripted_server(lambda _: redirect("http://elsewhere.example/")) as server:
+        assert (await HttpProber().ask(target(server.port), ())).status == 200
+        assert len(server.heads) == 1
+
+
+async def test_a_redirect_to_nowhere_is_an_answer() -> None:
+    """Without Location there is nothing to follow: kubelet takes the status as it is, and so is it told to it."""
+    async with scripted_server(lambda _: b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n") as server:
         assert (await HttpProber().ask(target(server.port), ())).status == 200
         assert len(server.heads) == 1
 

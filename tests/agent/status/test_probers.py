@@ -20,6 +20,7 @@ PATH = "/app-health/web/readyz"
             {"httpGet": {"path": "ready?x=1", "port": 1, "scheme": "HTTPS", "host": ""}, "timeoutSeconds": 3},
             HttpProbe(port=1, path="/ready?x=1", tls=True, timeout_s=3),
         ),
+        ({"httpGet": {"path": "/a b/é?c=%20d#e", "port": 1}}, HttpProbe(port=1, path="/a%20b/%C3%A9?c=%20d")),
         ({"tcpSocket": {"port": 5432}, "timeoutSeconds": 1}, TcpProbe(port=5432, timeout_s=1)),
         ({"grpc": {"port": 9000, "service": "x"}}, GrpcProbe(port=9000, service="x")),
         ({"gRPC": {"Port": 9000, "service": None}, "httpGet": None}, GrpcProbe(port=9000)),

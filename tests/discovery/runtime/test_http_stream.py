@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.runtime.http_message import CHUNKED, UNTIL_CLOSE, HttpError
-from discovery.runtime.http_stream import MAX_HEAD_BYTES, read_body, read_head
+from discovery.runtime.http_stream import MAX_HEAD_BYTES, read_answer_head, read_body, read_head
 
 
 def _reader(data: bytes) -> asyncio.StreamReader:
@@ -68,6 +68,25 @@ async def test_bodies_have_a_limit() -> None:
     for size, data in ((11, b"x" * 11), (CHUNKED, _chunked([b"x" * 6, b"x" * 5])), (UNTIL_CLOSE, b"x" * 11)):
         with pytest.raises(HttpError, match="413"):
             await read_body(_reader(data), size, limit=10)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+async def test_answers_may_end_their_lines_by_lf(end: bytes) -> None:
+    """The head comes as if by CRLF, and the body is left alone."""
+    reader = _reader(end.join([b"HTTP/1.1 200 OK", b"a: b", b"", b"\n\nbody"]))
+    assert await read_answer_head(reader) == b"HTTP/1.1 200 OK\r\na: b\r\n\r\n"
+    assert await reader.read() == b"\n\nbody"
+
+
+async def test_heads_of_answers_have_a_limit() -> None:
+    """In one line or in many; a silent close is none, one in the middle is an error."""
+    for endless in (b"x" * (MAX_HEAD_BYTES + 10), b"a: b\n" * MAX_HEAD_BYTES):
+        with pytest.raises(HttpError, match="431"):
+            await read_answer_head(_reader(endless))
+    assert await read_answer_head(_reader(b"")) is None
+    for cut in (b"HTTP/1.1", b"HTTP/1.1 200 OK\n"):
+        with pytest.raises(HttpError, match="400"):
+            await read_answer_head(_reader(cut))
 
 
 async def test_heads_have_a_limit() -> None:
