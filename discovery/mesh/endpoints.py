@@ -78,7 +78,7 @@ def _from_entries(db: Database, found: Service) -> Iterator[Endpoint]:
     for key in selected(db, Selector(Kind.WORKLOAD_ENTRY, found.ref.namespace, selector)):
         obj = OBJECT(db, key)
         if obj is not None:
-            yield from endpoints_from_workload_entry(obj, ports, facts=facts)
+            yield from endpoints_from_workload_entry(obj, ports, facts=facts, resolution=found.resolution)
     if found.registry is Registry.KUBERNETES:
         return  # its pods are in its slices
     for key in selected(db, Selector(Kind.POD, found.ref.namespace, selector)):

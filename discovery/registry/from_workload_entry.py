@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple
 
 import msgspec
@@ -64,20 +66,22 @@ class _Workload(NamedTuple):
 
 
 def endpoints_from_workload_entry(
-    obj: Object, ports: Iterable[tuple[Port, int | str | None]], *, facts: MeshFacts
+    obj: Object, ports: Iterable[tuple[Port, int | str | None]], *, facts: MeshFacts, resolution: Resolution
 ) -> Iterator[Endpoint]:
     """The endpoints that a WorkloadEntry is for ports of a service that selects it; it may lack a named port.
 
     An unhealthy entry is none, not even an unhealthy one: where all are unhealthy, Envoy would use them all.
+    Nor is one that Envoy cannot reach: for a single name among addresses it refuses the whole assignment.
 
     Args:
         obj: the entry.
         ports: with what the declaring object says of each (``target_ports.declared_target``).
         facts: of the local cluster.
+        resolution: of the service.
     """
-    if not is_healthy(obj):
-        return
     spec: WorkloadEntry = obj.spec
+    if not is_healthy(obj) or not _is_reachable(spec.address, resolution):
+        return
     entry = msgspec.structs.replace(spec, labels=workload_entry_labels(obj))
     workload = _workload(entry, facts, namespace=obj.namespace, name=obj.name)
     for port, target in ports:
@@ -95,13 +99,31 @@ def inline_endpoints(obj: Object, service: Service, *, facts: MeshFacts) -> tupl
     entries = spec.endpoints
     if not entries and spec.workload_selector is None and service.resolution in _DNS:
         entries = (WorkloadEntry(address=service.ref.host),)
-    workloads = [(entry, _workload(entry, facts, namespace=obj.namespace, name="")) for entry in entries]
+    workloads = [
+        (entry, _workload(entry, facts, namespace=obj.namespace, name=""))
+        for entry in entries
+        if _is_reachable(entry.address, service.resolution)
+    ]
     found = (
         _endpoint(entry, workload, port, port.target_port or None, facts)
         for port in service.ports
         for entry, workload in workloads
     )
     return tuple(endpoint for endpoint in found if endpoint is not None)
+
+
+def _is_reachable(address: str, resolution: Resolution) -> bool:
+    """Whether Envoy can be told of it. Names are for services that it resolves; gateways of networks are not known."""
+    return bool(address) and (resolution in _DNS or address.startswith(_UNIX) or _is_ip(address))
+
+
+@lru_cache(maxsize=4096)
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _workload(entry: WorkloadEntry, facts: MeshFacts, *, namespace: str, name: str) -> _Workload:

@@ -12,12 +12,13 @@ from discovery.registry.from_workload_entry import (
     workload_entry_account,
     workload_entry_labels,
 )
-from discovery.registry.service import Port, Protocol
+from discovery.registry.service import Port, Protocol, Resolution
 from discovery.schema.decode import decode
 from discovery.schema.meta import Kind
 from tests.kit.manifests import istio
 
 FACTS = MeshFacts(cluster_id="c1")
+EDS = Resolution.CLIENT_SIDE_LB
 HTTP = Port("http", 80, Protocol.HTTP)
 
 
@@ -42,7 +43,7 @@ def test_workload_entry_as_an_endpoint() -> None:
         labels={"app": "other", "team": "x"},
     )
     assert workload_entry_labels(obj) == {"app": "vm", "version": "v2", "team": "x"}
-    (endpoint,) = endpoints_from_workload_entry(obj, [(HTTP, 9090)], facts=FACTS)
+    (endpoint,) = endpoints_from_workload_entry(obj, [(HTTP, 9090)], facts=FACTS, resolution=EDS)
     assert (endpoint.address, endpoint.port, endpoint.weight) == ("10.0.0.1", 8080, 3)
     assert (endpoint.tls_mode, endpoint.service_account) == ("istio", "spiffe://cluster.local/ns/shop/sa/vm-sa")
     assert (endpoint.locality, endpoint.network, endpoint.workload) == ("eu/a/r1", "n2", "x")
@@ -57,14 +58,14 @@ def test_tls_mode_label_wins() -> None:
         Kind.WORKLOAD_ENTRY, "{address: 10.0.0.1, serviceAccount: a, labels: {security.istio.io/tlsMode: disabled}}"
     )
     for obj in (plain, stated):
-        (endpoint,) = endpoints_from_workload_entry(obj, [(HTTP, None)], facts=FACTS)
+        (endpoint,) = endpoints_from_workload_entry(obj, [(HTTP, None)], facts=FACTS, resolution=EDS)
         assert endpoint.tls_mode == "disabled"
 
 
 def test_named_target_that_is_not_there_is_no_endpoint() -> None:
     """The port would be a guess."""
     obj = istio(Kind.WORKLOAD_ENTRY, "{address: 10.0.0.1}")
-    assert list(endpoints_from_workload_entry(obj, [(HTTP, "api")], facts=FACTS)) == []
+    assert list(endpoints_from_workload_entry(obj, [(HTTP, "api")], facts=FACTS, resolution=EDS)) == []
 
 
 def test_inline_endpoints_are_there_for_every_port() -> None:
@@ -133,5 +134,36 @@ def test_an_entry_that_is_checked_takes_part_only_while_it_is_well(
         }
     ).objects
     assert is_healthy(obj) is healthy
-    assert bool(list(endpoints_from_workload_entry(obj, [(HTTP, 80)], facts=FACTS))) is healthy
+    assert bool(list(endpoints_from_workload_entry(obj, [(HTTP, 80)], facts=FACTS, resolution=EDS))) is healthy
     assert workload_entry_account(obj, FACTS) == "spiffe://cluster.local/ns/shop/sa/vm"
+
+
+@pytest.mark.parametrize(
+    ("address", "resolution", "counts"),
+    [
+        ("address: 10.0.0.1", Resolution.CLIENT_SIDE_LB, True),
+        ("address: 'fd00::1'", Resolution.CLIENT_SIDE_LB, True),
+        ("address: unix:///run/vm", Resolution.CLIENT_SIDE_LB, True),
+        ("address: vm.example.com", Resolution.CLIENT_SIDE_LB, False),
+        ("address: vm.example.com", Resolution.PASSTHROUGH, False),
+        ("address: vm.example.com", Resolution.DNS_LB, True),
+        ("network: elsewhere", Resolution.CLIENT_SIDE_LB, False),
+        ("network: elsewhere", Resolution.DNS_LB, False),
+    ],
+)
+def test_only_what_envoy_can_reach_is_an_endpoint(address: str, resolution: Resolution, *, counts: bool) -> None:
+    """For one name among addresses, or an empty one, Envoy would refuse all endpoints of the service."""
+    obj = istio(Kind.WORKLOAD_ENTRY, address)
+    found = list(endpoints_from_workload_entry(obj, [(HTTP, None)], facts=FACTS, resolution=resolution))
+    assert bool(found) is counts
+
+
+def test_an_inline_endpoint_without_an_address_is_left_out() -> None:
+    """It is on another network, whose gateway is not known; its neighbours stay."""
+    spec = """
+        hosts: [a.example]
+        resolution: STATIC
+        ports: [{number: 80, name: http, protocol: HTTP}]
+        endpoints: [{network: elsewhere}, {address: 10.0.0.1}]
+    """
+    assert [endpoint.address for endpoint in inline(spec)] == ["10.0.0.1"]
