@@ -44,8 +44,8 @@ class Delta:
             return Subscription(sets.of(_NOTHING, wildcard=True), demanded=request.subscribe - _ONLY_WILDCARD)
         wildcard = WILDCARD in request.subscribe or (not request.subscribe and request.type_url in WILDCARD_BY_DEFAULT)
         explicit = request.subscribe
-        if not wildcard and request.known and (unnamed := request.known.versions.keys() - explicit):
-            explicit |= unnamed
+        if not wildcard and request.known and not request.known.versions.keys() <= explicit:
+            explicit = explicit.union(request.known.versions)
         if request.unsubscribe or WILDCARD in explicit:
             explicit -= request.unsubscribe | _ONLY_WILDCARD
         return Subscription(sets.of(explicit, wildcard=wildcard))

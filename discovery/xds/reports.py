@@ -18,10 +18,11 @@ _KEPT: Final = 8  # reports; a burst of reconnects brings few that differ, about
 class Report:
     """Names of resources held, with their versions. Immutable."""
 
-    __slots__ = ("_equal", "versions")
+    __slots__ = ("_equal", "entries", "versions")
 
-    def __init__(self, versions: Mapping[str, str]) -> None:
+    def __init__(self, versions: Mapping[str, str], entries: frozenset[bytes] = frozenset()) -> None:
         self.versions = versions
+        self.entries = entries  # as they came
         self._equal: Mapping[str, str] | None = None  # the last one found equal: the next client asks the same
 
     def equals(self, versions: Mapping[str, str]) -> bool:
@@ -47,9 +48,9 @@ class Reports:
         """The one report of these entries, as they came; ``read`` is called for one not seen lately."""
         report = self._recent.get(entries)
         if report is not None:
-            self._recent.move_to_end(entries)
+            self._recent.move_to_end(report.entries)  # the very key: thousands of names need not be compared again
             return report
-        report = Report(read())
+        report = Report(read(), entries)
         if len(report.versions) < len(entries):
             return report  # a name came twice; which version counts depends on the order, which a set does not keep
         if len(self._recent) >= _KEPT:
