@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from agent.status.exposition import judge_exposition
 from agent.status.merge import Format, Part, accepts_gzip, join_application, merge, read_format, rewrite_accept
 from agent.status.metrics import StatusMetrics
 from agent.status.scrape_targets import ScrapeTarget
@@ -29,6 +30,7 @@ _MARGIN, _MARGIN_S = 0.1, 1.0  # of the time, and at most: for putting answers t
 _FORWARDED: Final = ("user-agent", "x-prometheus-scrape-timeout-seconds")
 # Of several targets each is held in memory until the slowest has answered.
 _MAX_TARGET_BYTES: Final = 10 << 20
+_MAX_UNPACKED_BYTES: Final = 64 << 20  # as much as is read of an answer that is not compressed
 _MIN_GZIP_BYTES: Final = 1400  # what fits into one packet anyway
 _GZIP: Final = 31  # zlib's number for the gzip form with the largest window
 
@@ -92,14 +94,14 @@ class Scrape:
     async def _application(self, request: Request) -> Part | None:
         headers, timeout_s = _headers(request, openmetrics=True), scrape_timeout_s(request)
         host, targets = self._sources.application_host, self._sources.application
+        limit = _MAX_TARGET_BYTES if len(targets) > 1 else _MAX_UNPACKED_BYTES
         parts: Sequence[Part | None] = await asyncio.gather(
             *(
                 self._ask("application", TcpTarget(host, target.port), target.path, headers, timeout_s)
                 for target in targets
             )
         )
-        if len(targets) > 1:
-            parts = [self._bounded(part, target) for part, target in zip(parts, targets, strict=True)]
+        parts = [self._readable(part, target, limit) for part, target in zip(parts, targets, strict=True)]
         return join_application([part for part in parts if part is not None])
 
     async def _ask(self, source: str, target: TcpTarget, path: str, headers: Headers, timeout_s: float) -> Part | None:
@@ -107,21 +109,49 @@ class Scrape:
             response = await fetch(target, path, headers=headers, timeout_s=timeout_s)
             if response.status != 200:
                 raise HttpClientError(f"GET {path} at {target}: status {response.status}, want 200")
+            body = _unpack(response)
         except (HttpClientError, ValueError) as error:
             self._leave_out(source, str(error))
             return None
-        return Part(response.body, read_format(response.content_type))
+        return Part(body, read_format(response.content_type))
 
-    def _bounded(self, part: Part | None, target: ScrapeTarget) -> Part | None:
-        if part is not None and len(part.body) > _MAX_TARGET_BYTES:
-            reason = f"port {target.port} told {len(part.body)} bytes, at most {_MAX_TARGET_BYTES} of several targets"
-            self._leave_out("application", reason)
+    def _readable(self, part: Part | None, target: ScrapeTarget, limit: int) -> Part | None:
+        """Nothing that Prometheus would refuse the whole for, and not more than we can hold."""
+        if part is None:
+            return None
+        if len(part.body) > limit:
+            reason = f"{len(part.body)} bytes, at most {limit}"
+        else:
+            reason = judge_exposition(part.body, openmetrics=part.format is not Format.TEXT)
+        if reason:
+            self._leave_out("application", f"port {target.port}, {target.path}: {reason}")
             return None
         return part
 
     def _leave_out(self, source: str, reason: str) -> None:
         self._metrics.scrape_failures.inc(source)
         _LOG.warning("metrics of a source are left out", source=source, reason=reason)
+
+
+def _unpack(response: Response) -> bytes:
+    """The body as it was before it was compressed: some servers do that to whoever asks.
+
+    Raises:
+        ValueError: in a way that was not asked for, damaged, or to more than can be held.
+    """
+    encoding = response.header("content-encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return response.body
+    if encoding not in ("gzip", "x-gzip"):
+        raise ValueError(f"the answer is encoded by {encoding}, want gzip or nothing")
+    unpacker = zlib.decompressobj(wbits=_GZIP)
+    try:
+        body = unpacker.decompress(response.body, _MAX_UNPACKED_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"the answer is damaged: {error}") from None
+    if not unpacker.eof:
+        raise ValueError(f"the answer is cut off, or larger than {_MAX_UNPACKED_BYTES} bytes when unpacked")
+    return body
 
 
 def _headers(request: Request, *, openmetrics: bool) -> Headers:

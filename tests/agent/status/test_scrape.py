@@ -9,7 +9,7 @@ from agent.status import scrape as module
 from agent.status.metrics import StatusMetrics
 from agent.status.scrape import Scrape, ScrapeSources, scrape_timeout_s
 from agent.status.scrape_targets import ScrapeTarget
-from discovery.runtime.http import Request, Response
+from discovery.runtime.http import Headers, Request, Response
 from discovery.runtime.http_client import TcpTarget
 from tests.kit.admin import ScriptedAdmin, serving
 
@@ -107,9 +107,9 @@ async def test_metrics_may_be_for_this_host_only() -> None:
 class _App(ScriptedAdmin):
     """Tells its metrics in OpenMetrics or text."""
 
-    def __init__(self, body: bytes, content_type: str = "text/plain", status: int = 200) -> None:
+    def __init__(self, body: bytes, content_type: str = "text/plain", status: int = 200, headers: Headers = ()) -> None:
         super().__init__()
-        self.answers["/metrics"] = Response(status=status, body=body, content_type=content_type)
+        self.answers["/metrics"] = Response(status=status, body=body, content_type=content_type, headers=headers)
 
 
 _OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -148,10 +148,55 @@ async def test_several_targets_in_their_order(monkeypatch: pytest.MonkeyPatch) -
     """One of them too large is left out: all are held in memory at once."""
     monkeypatch.setattr(module, "_MAX_TARGET_BYTES", 20)
     metrics = StatusMetrics()
-    async with serving(_App(b"one 1")) as one, serving(_App(b"x" * 21)) as two, serving(_App(b"three 3\n")) as three:
+    async with (
+        serving(_App(b"one 1")) as one,
+        serving(_App(b"two_is_too_large 2.000\n")) as two,
+        serving(_App(b"three 3\n")) as three,
+    ):
         answer = await Scrape(metrics, lambda: b"", _sources(one, two, three)).answer(_request())
     assert answer.body == b"one 1\nthree 3\n"
     assert metrics.scrape_failures.count("application") == 1
+
+
+_ACCEPTS_ALL = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        _App(b"<html>Sign in</html>", "text/html"),
+        _App(b"\x0a\x05hello\xff", "application/vnd.google.protobuf"),
+        _App(b"app 3\n", _OPENMETRICS),
+        _App(b"app 3\n", headers=(("content-encoding", "br"),)),
+        _App(b"app 3\n", headers=(("content-encoding", "gzip"),)),
+        _App(gzip.compress(b"app 3\n")[:-9], headers=(("content-encoding", "gzip"),)),
+    ],
+    ids=["page", "protobuf", "no end", "brotli", "no gzip", "half a gzip"],
+)
+async def test_an_answer_that_is_no_metrics_hides_nobody(app: _App) -> None:
+    """Prometheus would refuse the whole scrape for it; so it is left out, counted, and the rest is plain text."""
+    metrics = StatusMetrics()
+    async with serving(app) as at_app:
+        answer = await Scrape(metrics, lambda: b"own 1\n", _sources(at_app)).answer(_request(accept=_ACCEPTS_ALL))
+    assert (answer.body, answer.content_type) == (b"own 1\n", "text/plain; version=0.0.4; charset=utf-8")
+    assert metrics.scrape_failures.count("application") == 1
+
+
+async def test_an_application_that_always_compresses_is_unpacked() -> None:
+    """Though nobody asked it to."""
+    app = _App(gzip.compress(b"app 3\n"), headers=(("content-encoding", "gzip"),))
+    async with serving(app) as at_app:
+        answer = await Scrape(StatusMetrics(), lambda: b"own 1\n", _sources(at_app)).answer(_request())
+    assert answer.body == b"own 1\napp 3\n"
+
+
+async def test_what_is_unpacked_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small answer may hide a large one."""
+    monkeypatch.setattr(module, "_MAX_UNPACKED_BYTES", 100)
+    app = _App(gzip.compress(b"app 3\n" * 100), headers=(("content-encoding", "gzip"),))
+    async with serving(app) as at_app:
+        answer = await Scrape(StatusMetrics(), lambda: b"own 1\n", _sources(at_app)).answer(_request())
+    assert answer.body == b"own 1\n"
 
 
 async def test_gzip_on_request() -> None:
