@@ -178,10 +178,12 @@ class Database:
     @staticmethod
     def _link(node: Node, deps: tuple[Node, ...]) -> None:
         old = node.deps
-        if deps != old:
+        if deps == old:
+            return
+        if old:
             for dep in set(old).difference(deps):
                 dep.dependents.discard(node)
-            node.deps = deps
+        node.deps = deps
         for dep in deps:
             dep.dependents.add(node)
 

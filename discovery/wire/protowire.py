@@ -14,6 +14,8 @@ from typing import Final
 __all__ = ["bytes_field", "fields", "string_field", "uint_field", "varint"]
 
 _BYTES: Final = tuple(bytes((value,)) for value in range(0x80))
+# What stands before a length-prefixed field of a number below 16 and a size below 128.
+_HEADS: Final = tuple(tuple(bytes((number << 3 | 2, size)) for size in range(0x80)) for number in range(16))
 
 
 def varint(value: int) -> bytes:
@@ -33,8 +35,11 @@ def varint(value: int) -> bytes:
 def bytes_field(number: int, value: bytes) -> bytes:
     """A length-prefixed field (bytes, string or message); written even when empty."""
     size = len(value)
-    if size < 0x80 and number < 16:  # most are; a push splices thousands
-        return _BYTES[number << 3 | 2] + _BYTES[size] + value
+    if number < 16:  # most are, and short; a push splices thousands
+        if size < 0x80:
+            return _HEADS[number][size] + value
+        if size < 0x4000:
+            return bytes((number << 3 | 2, size & 0x7F | 0x80, size >> 7)) + value
     return varint(number << 3 | 2) + varint(size) + value
 
 
@@ -45,7 +50,7 @@ def string_field(number: int, value: str) -> bytes:
     data = value.encode()
     size = len(data)
     if size < 0x80 and number < 16:
-        return _BYTES[number << 3 | 2] + _BYTES[size] + data
+        return _HEADS[number][size] + data
     return varint(number << 3 | 2) + varint(size) + data
 
 

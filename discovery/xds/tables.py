@@ -80,8 +80,11 @@ class Tables:
         return len(self._tables)
 
     def _feed(self, nodes: Iterable[Node], table: Table) -> None:
+        alone = (table,)  # one for all: most nodes feed one table
+        fed_by = self._fed_by
         for node in nodes:
-            self._fed_by[node] = (*self._fed_by.get(node, ()), table)
+            others = fed_by.get(node)
+            fed_by[node] = alone if others is None else (*others, table)
 
     def _starve(self, nodes: Iterable[Node], table: Table) -> None:
         for node in nodes:
