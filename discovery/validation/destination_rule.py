@@ -23,6 +23,7 @@ from discovery.validation.fields import (
     check_duration,
     check_export_to,
     check_host,
+    check_labels,
     check_percent,
     check_port,
     check_selector,
@@ -60,6 +61,7 @@ def check_destination_rule(spec: DestinationRule) -> Iterator[Problem]:
         if subset.name in names:
             yield error(f"{at}.name", f"another subset has the name {subset.name!r}", "give each its own")
         names.add(subset.name)
+        yield from check_labels(subset.labels, f"{at}.labels")
         if subset.traffic_policy is not None:
             yield from _policy(subset.traffic_policy, f"{at}.trafficPolicy")
     yield from check_selector(spec.workload_selector, "spec.workloadSelector")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Final
 
 from discovery.schema.findings import Severity
@@ -15,9 +16,11 @@ from discovery.schema.proto_json import Problem
 from discovery.schema.selector import PolicySelector, WorkloadSelector
 
 __all__ = [
+    "check_address",
     "check_duration",
     "check_export_to",
     "check_host",
+    "check_labels",
     "check_percent",
     "check_port",
     "check_selector",
@@ -28,6 +31,7 @@ __all__ = [
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?\Z")
+_LABEL_NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
 _PART: Final = r"[A-Za-z0-9_](?:[-A-Za-z0-9_]*[A-Za-z0-9_])?"
 _HOST: Final = re.compile(rf"(?:\*\.?)?{_PART}(?:\.{_PART})*\.?\Z")
 _ADDRESS: Final = re.compile(r"[0-9a-fA-F:.%]+\Z")
@@ -92,6 +96,27 @@ def check_export_to(values: Sequence[str], at: str, *, none_allowed: bool = Fals
     for i, value in enumerate(values):
         if value not in (".", "*", "~") and not is_label(value):
             yield error(f"{at}[{i}]", f"want a namespace, '.' or '*', got {value!r}")
+
+
+def check_labels(labels: Mapping[str, str], at: str) -> Iterator[Problem]:
+    """Names and values as Kubernetes has them: 63 letters, digits, ``-``, ``_`` and ``.``, names perhaps with a domain.
+
+    Spec: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+    """
+    for key, value in labels.items():
+        domain, slash, name = key.rpartition("/")
+        if not _LABEL_NAME.match(name) or (slash and not _HOST.match(domain)):
+            yield error(at, f"want the name of a label, got {key!r}")
+        if value and not _LABEL_NAME.match(value):
+            yield error(at, f"want the value of a label for {key}, got {value!r}")
+
+
+def check_address(address: str, at: str) -> Iterator[Problem]:
+    """An IP address."""
+    try:
+        ip_address(address)
+    except ValueError:
+        yield error(at, f"want an IP address, got {address!r}")
 
 
 def check_selector(selector: WorkloadSelector | PolicySelector | None, at: str) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from discovery.schema.gateway import Gateway, GatewayServer
 from discovery.schema.proto_json import Problem
 from discovery.schema.server_tls import ServerTLSMode
-from discovery.validation.fields import check_host, check_port, error, is_label, warning
+from discovery.validation.fields import check_address, check_host, check_port, error, is_label, warning
 from discovery.validation.protocols import HTTP_PROTOCOLS, TLS_PROTOCOLS, check_protocol
 from discovery.validation.server_tls import check_server_tls, has_certificate_fields
 
@@ -45,6 +45,8 @@ def _port(server: GatewayServer, at: str) -> Iterator[Problem]:
         if port.number:
             yield error(f"{at}.port.number", "a Unix socket has no port", "use 0")
         return
+    if server.bind:
+        yield from check_address(server.bind, f"{at}.bind")
     yield from check_port(port.number, f"{at}.port.number")
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from discovery.schema.proto_json import Problem
 from discovery.schema.virtual_service import HeaderOperations, Headers, HTTPMatchRequest, StringMatch
-from discovery.validation.fields import check_port, error
+from discovery.validation.fields import check_labels, check_port, error
 from discovery.validation.regexes import check_regex
 
 __all__ = ["CLAIM", "check_header_name", "check_headers", "check_match", "check_string"]
@@ -38,8 +38,8 @@ def check_match(match: HTTPMatchRequest, at: str) -> Iterator[Problem]:
                 yield error(f"{at}.{field}", "want a name, got none")
             elif field != "queryParams":
                 yield from _matched_name(header, f"{at}.{field}")
-            if string.regex is not None:
-                yield from check_string(string, f"{at}.{field}[{header!r}]")
+            yield from check_string(string, f"{at}.{field}[{header!r}]")
+    yield from check_labels(match.source_labels, f"{at}.sourceLabels")
     if match.port:
         yield from check_port(match.port, f"{at}.port")
 

@@ -164,6 +164,8 @@ def _cors(policy: CorsPolicy, at: str) -> Iterator[Problem]:
         yield error(f"{at}.maxAge", f"want whole seconds, got {policy.max_age.total_seconds():g}s")
     for i, origin in enumerate(policy.allow_origins):
         yield from check_string(origin, f"{at}.allowOrigins[{i}]")
+        if not (origin.exact or origin.prefix or origin.regex):
+            yield error(f"{at}.allowOrigins[{i}]", "want exact, prefix or regex, got none", 'exact: "*" is all of them')
     for i, method in enumerate(policy.allow_methods):
         if method not in _METHODS:
             yield error(f"{at}.allowMethods[{i}]", f"want a method such as GET, got {method!r}", "in capitals")

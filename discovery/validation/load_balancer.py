@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from discovery.schema.destination_rule import (
@@ -63,13 +63,39 @@ def _locality(setting: LocalityLoadBalancerSetting, at: str) -> Iterator[Problem
     topology = [key for key in setting.failover_priority if key.partition("=")[0] in TOPOLOGY_LABELS]
     if setting.failover and topology:
         yield error(f"{at}.failoverPriority", f"{topology[0]} does not go with failover", "remove one of them")
+    yield from _localities([share.from_ for share in setting.distribute], f"{at}.distribute")
     for i, share in enumerate(setting.distribute):
+        yield from _localities(share.to, f"{at}.distribute[{i}].to")
         if any(not 0 < weight <= 100 for weight in share.to.values()) or sum(share.to.values()) != 100:
             got = ", ".join(str(weight) for weight in share.to.values()) or "none"
             yield error(f"{at}.distribute[{i}].to", f"want weights from 1 to 100 with the sum 100, got {got}")
     for i, failover in enumerate(setting.failover):
         if failover.from_ == failover.to:
             yield error(f"{at}.failover[{i}]", f"a region cannot fail over to itself ({failover.to!r})")
+        for region in (failover.from_, failover.to):
+            if "*" in region:
+                yield error(f"{at}.failover[{i}]", f"want the name of a region, got {region!r}")
+
+
+def _localities(localities: Iterable[str], at: str) -> Iterator[Problem]:
+    """``region/zone/subzone``, fewer of them, or ``*`` in the place of the last; none of them within another."""
+    seen: list[str] = []
+    for locality in localities:
+        parts = locality.split("/")
+        if not all(parts) or len(parts) > 3 or any("*" in part for part in parts[:-1]) or parts[-1].count("*") > 1:
+            want = "want region, region/zone or region/zone/subzone, the last perhaps '*'"
+            yield error(at, f"{want}, got {locality!r}")
+            continue
+        place = locality.removesuffix("*").removesuffix("/")
+        for other in seen:
+            if _within(place, other) or _within(other, place):
+                yield error(at, f"{locality!r} overlaps another locality", "remove one of them")
+                break
+        seen.append(place)
+
+
+def _within(place: str, area: str) -> bool:
+    return not area or place == area or place.startswith(f"{area}/")
 
 
 def _warmup(warmup: WarmupConfiguration, at: str) -> Iterator[Problem]:

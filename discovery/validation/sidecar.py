@@ -14,7 +14,7 @@ from discovery.schema.sidecar import (
     OutboundTrafficPolicyMode,
     Sidecar,
 )
-from discovery.validation.fields import check_host, check_port, check_selector, error, is_label, warning
+from discovery.validation.fields import check_address, check_host, check_port, check_selector, error, is_label, warning
 from discovery.validation.http_route import check_destination
 from discovery.validation.protocols import TLS_PROTOCOLS
 
@@ -57,6 +57,8 @@ def _ingress(ingress: IstioIngressListener, at: str, ports: set[int]) -> Iterato
         if ingress.port.number in ports:
             yield error(f"{at}.port.number", f"port {ingress.port.number} is there twice", "remove one of them")
         ports.add(ingress.port.number)
+    if ingress.bind:
+        yield from check_address(ingress.bind, f"{at}.bind")
     if ingress.tls is not None:
         yield from _ingress_tls(ingress, ingress.tls, f"{at}.tls")
     yield from _default_endpoint(ingress.default_endpoint, f"{at}.defaultEndpoint")
@@ -117,6 +119,8 @@ def _egress(egress: IstioEgressListener, at: str) -> Iterator[Problem]:
         yield from check_host(name, f"{at}.hosts[{i}]")
     if egress.port is not None and egress.port.number:
         yield from check_port(egress.port.number, f"{at}.port.number")
+        if egress.bind:
+            yield from check_address(egress.bind, f"{at}.bind")
     unix = egress.bind.startswith("unix://")
     if egress.port is not None and not egress.port.number and not unix:
         yield error(f"{at}.port.number", "want a port from 1 to 65535, got 0", "only a unix:// bind has none")

@@ -60,6 +60,8 @@ def _metrics(metrics: Metrics, at: str) -> Iterator[Problem]:
         if match is not None and match.custom_metric == "":
             yield error(f"{at}.overrides[{i}].match.customMetric", "want the name of a metric, got none")
         for name, tag in override.tag_overrides.items():
+            if not name:
+                yield error(f"{at}.overrides[{i}].tagOverrides", "want the name of a tag, got none")
             if tag.operation is TagOperation.UPSERT and not tag.value:
                 where = f"{at}.overrides[{i}].tagOverrides[{name!r}].value"
                 yield error(where, "want an expression, got none", "operation REMOVE removes the tag")

@@ -61,16 +61,8 @@ def _within(host: str, wildcard: str) -> bool:
 
 def _gateways(spec: VirtualService) -> Iterator[Problem]:
     for i, gateway in enumerate(spec.gateways):
-        at = f"spec.gateways[{i}]"
-        namespace, slash, name = gateway.partition("/")
-        if slash:
-            if not is_label(namespace) and namespace != ".":
-                yield error(at, f"want namespace/name, got {gateway!r}")
-            yield from check_host(name, at, wildcard=False)
-        elif gateway != _MESH:
-            yield from check_host(gateway, at, wildcard=False)
-            if "." in gateway:
-                yield warning(at, f"{gateway!r} is an old way to name a gateway", "write namespace/name")
+        if gateway != _MESH:
+            yield from _gateway(gateway, f"spec.gateways[{i}]")
     if any(gateway != _MESH for gateway in spec.gateways):
         return
     for i, route in enumerate(spec.http):
@@ -79,6 +71,19 @@ def _gateways(spec: VirtualService) -> Iterator[Problem]:
             if claims:
                 where = f"spec.http[{i}].match[{j}].headers"
                 yield error(where, f"{claims[0]!r} can only be matched on a gateway", "name one in spec.gateways")
+
+
+def _gateway(gateway: str, at: str) -> Iterator[Problem]:
+    namespace, slash, name = gateway.partition("/")
+    if slash:
+        if not is_label(namespace) and namespace != ".":
+            yield error(at, f"want namespace/name, got {gateway!r}")
+        yield from check_host(name, at, wildcard=False)
+        return
+    if not all(map(is_label, gateway.split("."))):
+        yield error(at, f"want namespace/name or name, got {gateway!r}")
+    if "." in gateway:
+        yield warning(at, f"{gateway!r} is an old way to name a gateway", "write namespace/name")
 
 
 def _tls(route: TLSRoute, at: str, hosts: Sequence[str]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from discovery.schema.proto_json import Problem
 from discovery.schema.workload_entry import WorkloadEntry
-from discovery.validation.fields import check_host, check_port, error
+from discovery.validation.fields import check_host, check_labels, check_port, error
 
 __all__ = ["check_workload", "check_workload_entry"]
 
@@ -33,6 +33,7 @@ def check_workload(spec: WorkloadEntry, at: str) -> Iterator[Problem]:
             yield error(f"{at}.ports", "a Unix socket has no ports", "remove the ports")
     elif spec.address:
         yield from check_host(spec.address, f"{at}.address", wildcard=False)
+    yield from check_labels(spec.labels, f"{at}.labels")
     for name, port in spec.ports.items():
         if not _PORT_NAME.match(name):
             yield error(f"{at}.ports[{name!r}]", f"want the name of a port, got {name!r}")

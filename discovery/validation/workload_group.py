@@ -23,6 +23,8 @@ def check_workload_group(spec: WorkloadGroup) -> Iterator[Problem]:
 
 
 def _probe(probe: ReadinessProbe, at: str) -> Iterator[Problem]:
+    if probe.http_get is None and probe.tcp_socket is None and probe.grpc is None and probe.exec is None:
+        yield error(at, "want httpGet, tcpSocket, grpc or exec, got none", "remove the probe")
     for name, checked in (("httpGet", probe.http_get), ("tcpSocket", probe.tcp_socket), ("grpc", probe.grpc)):
         if checked is not None:
             yield from check_port(checked.port, f"{at}.{name}.port")

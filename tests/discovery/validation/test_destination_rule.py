@@ -38,6 +38,8 @@ def test_subsets_are_told_apart_by_name() -> None:
     subset = {"name": "v1", "labels": {"version": "v1"}}
     assert errors("DestinationRule", {"host": "reviews", "subsets": [subset, subset]}) == ["subsets[1].name"]
     assert errors("DestinationRule", {"subsets": [subset]}) == ["host"]
+    odd = {"name": "v1", "labels": {"version": "v 1"}}
+    assert errors("DestinationRule", {"host": "reviews", "subsets": [odd]}) == ["subsets[0].labels"]
 
 
 @pytest.mark.parametrize(

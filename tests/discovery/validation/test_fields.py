@@ -9,9 +9,11 @@ import pytest
 from discovery.schema.findings import Severity
 from discovery.schema.selector import WorkloadSelector
 from discovery.validation.fields import (
+    check_address,
     check_duration,
     check_export_to,
     check_host,
+    check_labels,
     check_percent,
     check_port,
     check_selector,
@@ -55,6 +57,33 @@ def test_exports_are_namespaces_or_words_of_their_own() -> None:
     assert list(check_export_to(("~",), "x", none_allowed=True)) == []
     for values in (("~",), ("*", "shop"), ("shop", "shop"), ("a b",)):
         assert list(check_export_to(values, "x")), values
+
+
+@pytest.mark.parametrize(
+    ("labels", "right"),
+    [
+        ({"app": "web", "a.example/b_c.d": "", "v": "1.0-x_Y"}, True),
+        ({"": "a"}, False),
+        ({"a b": "a"}, False),
+        ({"a": "b c"}, False),
+        ({"a": "-b"}, False),
+        ({"/a": "b"}, False),
+        ({"x y/a": "b"}, False),
+        ({"a" * 64: "b"}, False),
+        ({"a": "b" * 64}, False),
+    ],
+)
+def test_labels_are_such_as_kubernetes_takes(labels: dict[str, str], right: bool) -> None:
+    """Others stand on no object."""
+    assert bool(list(check_labels(labels, "x"))) is not right
+
+
+@pytest.mark.parametrize(
+    ("address", "right"), [("10.0.0.1", True), ("fd00::1", True), ("a", False), ("10.0.0.0/8", False)]
+)
+def test_addresses_are_of_ip(address: str, right: bool) -> None:
+    """Of one machine."""
+    assert bool(list(check_address(address, "x"))) is not right
 
 
 def test_labels_are_not_patterns() -> None:

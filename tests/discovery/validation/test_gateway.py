@@ -31,6 +31,10 @@ from tests.kit.validation import errors, warnings
         ),
         ({"servers": [{"port": {"number": 80, "name": "a", "protocol": "http"}, "hosts": ["*"]}]}, []),
         (
+            {"servers": [{"port": {"number": 80, "name": "a", "protocol": "HTTP"}, "bind": "web", "hosts": ["*"]}]},
+            ["servers[0].bind"],
+        ),
+        (
             {"servers": [{"port": {"number": 80, "name": "", "protocol": "HTTP"}, "hosts": ["*"]}]},
             ["servers[0].port.name"],
         ),

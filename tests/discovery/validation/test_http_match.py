@@ -24,6 +24,9 @@ def _paths(route: dict[str, Any], **spec: Any) -> list[str]:
         ({"uri": {"prefix": ""}}, []),
         ({"uri": {"regex": "(a"}}, ["match[0].uri.regex"]),
         ({"method": {"prefix": ""}}, ["match[0].method.prefix"]),
+        ({"headers": {"x-a": {"prefix": ""}}}, ["match[0].headers['x-a'].prefix"]),
+        ({"queryParams": {"a": {"regex": ""}}}, ["match[0].queryParams['a'].regex"]),
+        ({"sourceLabels": {"a b": "c"}}, ["match[0].sourceLabels"]),
         ({"port": 70000}, ["match[0].port"]),
     ],
 )

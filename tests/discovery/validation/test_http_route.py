@@ -16,6 +16,11 @@ TARGET = [{"destination": {"host": "a"}}]
     [
         ({"route": TARGET, "timeout": "5s"}, []),
         ({}, [""]),
+        ({"route": TARGET, "corsPolicy": {"allowOrigins": [{"exact": "*"}]}}, []),
+        (
+            {"route": TARGET, "corsPolicy": {"allowOrigins": [{"exact": ""}, {}]}},
+            [".corsPolicy.allowOrigins[0]", ".corsPolicy.allowOrigins[1]"],
+        ),
         ({"route": TARGET, "redirect": {"uri": "/"}}, [""]),
         ({"redirect": {"uri": "/"}, "rewrite": {"uri": "/"}}, [""]),
         ({"redirect": {"redirectCode": 200}}, [".redirect", ".redirect.redirectCode"]),

@@ -24,6 +24,24 @@ def rule(load_balancer: dict[str, Any]) -> dict[str, Any]:
             ["consistentHash.maglev.tableSize"],
         ),
         ({"localityLbSetting": {"distribute": [{"from": "a", "to": {"a": 60, "b": 40}}]}}, []),
+        ({"localityLbSetting": {"distribute": [{"from": "a/b/*", "to": {"a/b": 100}}]}}, []),
+        (
+            {"localityLbSetting": {"distribute": [{"from": "a/*/c", "to": {"a": 100}}]}},
+            ["localityLbSetting.distribute"],
+        ),
+        (
+            {"localityLbSetting": {"distribute": [{"from": "a/b", "to": {"a//c": 100}}]}},
+            ["localityLbSetting.distribute[0].to"],
+        ),
+        (
+            {"localityLbSetting": {"distribute": [{"from": "ab", "to": {"a": 50, "a/*": 50}}]}},
+            ["localityLbSetting.distribute[0].to"],
+        ),
+        (
+            {"localityLbSetting": {"distribute": [{"from": x, "to": {"a": 100}} for x in ("a/b", "a/bc", "c", "*")]}},
+            ["localityLbSetting.distribute"],
+        ),
+        ({"localityLbSetting": {"failover": [{"from": "a", "to": "*"}]}}, ["localityLbSetting.failover[0]"]),
         (
             {"localityLbSetting": {"distribute": [{"from": "a", "to": {"a": 60, "b": 30}}]}},
             ["localityLbSetting.distribute[0].to"],

@@ -25,6 +25,11 @@ HTTPS = {"number": 443, "protocol": "HTTPS", "name": "https"}
         ({"ingress": [{"port": HTTP, "defaultEndpoint": "127.0.0.1:x"}]}, ["ingress[0].defaultEndpoint"]),
         ({"ingress": [{"port": HTTP, "defaultEndpoint": "unix:///app.sock"}]}, []),
         ({}, ["spec"]),
+        ({"egress": [{"port": HTTP, "bind": "10.0.0.1", "hosts": ["./*"]}]}, []),
+        ({"egress": [{"port": HTTP, "bind": "unix:///s", "hosts": ["./*"]}]}, ["egress[0].bind"]),
+        ({"ingress": [{"port": HTTP, "bind": "::1"}]}, []),
+        ({"ingress": [{"port": HTTP, "bind": "localhost"}]}, ["ingress[0].bind"]),
+        ({"ingress": [{"port": HTTP, "bind": "unix:///s"}]}, ["ingress[0].bind"]),
         ({"ingress": [{"port": HTTP, "tls": {"mode": "SIMPLE"}}]}, ["ingress[0].tls"]),
         ({"ingress": [{"port": HTTPS, "tls": {"mode": "SIMPLE"}}]}, []),
         (

@@ -17,6 +17,10 @@ from tests.kit.validation import errors, warnings
         ({"tracing": [{"randomSamplingPercentage": 101}]}, ["tracing[0].randomSamplingPercentage"]),
         ({"tracing": [{"customTags": {"a": {"header": {"name": ""}}}}]}, ["tracing[0].customTags.a.header.name"]),
         (
+            {"metrics": [{"overrides": [{"tagOverrides": {"": {"operation": "REMOVE"}}}]}]},
+            ["metrics[0].overrides[0].tagOverrides"],
+        ),
+        (
             {"metrics": [{"overrides": [{"tagOverrides": {"a": {"operation": "UPSERT"}}}]}]},
             ["metrics[0].overrides[0].tagOverrides['a'].value"],
         ),

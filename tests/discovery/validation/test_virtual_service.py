@@ -18,6 +18,7 @@ TARGET = [{"destination": {"host": "a"}}]
         ({"hosts": ["a"], "http": ROUTE}, []),
         ({"http": ROUTE}, []),
         ({"gateways": ["g"], "http": ROUTE}, ["hosts"]),
+        ({"hosts": ["a"], "gateways": ["my_gateway"], "http": ROUTE}, ["gateways[0]"]),
         ({"hosts": ["a"]}, [""]),
         ({"hosts": ["*"], "http": ROUTE}, ["hosts[0]"]),
         ({"hosts": ["*"], "gateways": ["g"], "http": ROUTE}, []),

@@ -15,6 +15,7 @@ from tests.kit.validation import errors
         ({"address": "10.0.0.1", "ports": {"http": 80}}, []),
         ({"network": "n2"}, []),
         ({}, ["address"]),
+        ({"address": "10.0.0.1", "labels": {"app": "a b"}}, ["labels"]),
         ({"address": "unix://app.sock"}, ["address"]),
         ({"address": "unix:///app.sock", "ports": {"http": 80}}, ["ports"]),
         ({"address": "10.0.0.1", "ports": {"http": 0}}, ["ports['http']"]),

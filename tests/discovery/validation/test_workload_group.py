@@ -16,6 +16,7 @@ from tests.kit.validation import errors
         ({}, ["template"]),
         ({"template": {"ports": {"http": 0}}}, ["template.ports['http']"]),
         ({"template": {"address": "unix:///a", "ports": {"http": 80}}}, ["template.ports"]),
+        ({"template": {}, "probe": {"periodSeconds": 5}}, ["probe"]),
         ({"template": {}, "probe": {"tcpSocket": {"port": 0}}}, ["probe.tcpSocket.port"]),
         (
             {"template": {}, "probe": {"httpGet": {"port": 70000, "scheme": "FTP"}}},
