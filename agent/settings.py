@@ -33,6 +33,7 @@ POD_LABELS: Final = "./etc/istio/pod/labels"
 POD_ANNOTATIONS: Final = "./etc/istio/pod/annotations"
 _XDS_HEADER: Final = "XDS_HEADER_"
 _CA_HEADER: Final = "CA_HEADER_"
+_MAX_RSA_BITS: Final = 8192  # as certs.keys, which is too large to be imported for it
 _OTHER_TYPES: Final = ("waypoint", "ztunnel", "agentgateway")
 
 
@@ -111,8 +112,8 @@ def load_settings(flags: Flags, environ: Mapping[str, str], *, directory: Path) 
     findings: list[str] = []
     env, warnings = read_environment(environ)
     role = _role(flags.role, findings)
-    labels = _read_podinfo(directory / POD_LABELS)
-    annotations = _read_podinfo(directory / POD_ANNOTATIONS) or {}
+    labels = _read_podinfo(directory / POD_LABELS, findings)
+    annotations = _read_podinfo(directory / POD_ANNOTATIONS, findings) or {}
     layers = _layers(flags, env, annotations, directory, findings)
     config, chosen = _merge(layers, flags, env, findings)
     _check(config, env, findings)
@@ -150,10 +151,13 @@ def _role(text: str, findings: list[str]) -> NodeType:
     return NodeType.SIDECAR
 
 
-def _read_podinfo(path: Path) -> dict[str, str] | None:
+def _read_podinfo(path: Path, findings: list[str]) -> dict[str, str] | None:
     try:
-        return parse_podinfo(path.read_text(encoding="utf-8"))
+        return parse_podinfo(path.read_text(encoding="utf-8", errors="replace"))
     except FileNotFoundError:
+        return None
+    except OSError as error:
+        findings.append(f"{path}: {error.strerror or error}, want what the kubelet writes of the pod, or no file")
         return None
 
 
@@ -181,15 +185,7 @@ def _layers(
     flags: Flags, env: Environment, annotations: Mapping[str, str], directory: Path, findings: list[str]
 ) -> list[tuple[str, dict[str, Any]]]:
     """Documents above the defaults, lowest first, each with where it came from."""
-    layers = []
-    mesh_file = directory / flags.mesh_config
-    try:
-        mesh = _document(mesh_file.read_text(encoding="utf-8"), f"mesh file {flags.mesh_config}", findings)
-        layers.append((f"mesh file {flags.mesh_config}", mesh.get("defaultConfig") or mesh.get("default_config") or {}))
-    except FileNotFoundError:
-        pass  # normal in pods: all is in PROXY_CONFIG
-    except OSError as error:
-        findings.append(f"mesh file {flags.mesh_config}: {error.strerror or error}")
+    layers = [(f"mesh file {flags.mesh_config}", _mesh_defaults(directory, flags.mesh_config, findings))]
     if env.proxy_config:
         layers.append(("PROXY_CONFIG", _document(env.proxy_config, "PROXY_CONFIG", findings)))
     if annotated := annotations.get("proxy.istio.io/config"):
@@ -204,6 +200,27 @@ def _layers(
         overrides["statusPort"] = port
     layers.append(("flags and annotations", overrides))
     return layers
+
+
+def _mesh_defaults(directory: Path, name: str, findings: list[str]) -> dict[str, Any]:
+    """What the mesh file says of proxies; without the file nothing, which is normal in pods: all is in PROXY_CONFIG."""
+    where = f"mesh file {name}"
+    try:
+        text = (directory / name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        findings.append(f"{where}: {error.strerror or error}")
+        return {}
+    except UnicodeDecodeError as error:
+        findings.append(f"{where}: byte {error.start} is no UTF-8, want YAML or JSON")
+        return {}
+    mesh = _document(text, where, findings)
+    defaults = mesh.get("defaultConfig") or mesh.get("default_config") or {}
+    if not isinstance(defaults, dict):
+        findings.append(f"{where}: defaultConfig: want an object, found {type(defaults).__name__}")
+        return {}
+    return defaults
 
 
 def _merge(
@@ -256,10 +273,9 @@ def _check(config: ProxyConfig, env: Environment, findings: list[str]) -> None:
     if not config.service_cluster and config.tracing_service_name == "APP_LABEL_AND_NAMESPACE":
         findings.append("ProxyConfig serviceCluster is empty")
     _check_addresses(config, findings)
-    if not 0 < config.proxy_admin_port < 65536:
-        findings.append(f"ProxyConfig proxyAdminPort is {config.proxy_admin_port}, want 1 to 65535")
-    if not 0 <= config.status_port < 65536:
-        findings.append(f"ProxyConfig statusPort is {config.status_port}, want 1 to 65535, or 0 for none")
+    _check_ports(config, env, findings)
+    if config.concurrency is not None and config.concurrency < 0:
+        findings.append(f"concurrency is {config.concurrency}, want a number of worker threads, or 0 for all CPUs")
     for name, text in (
         ("drainDuration", config.drain_duration),
         ("terminationDrainDuration", config.termination_drain_duration),
@@ -267,6 +283,25 @@ def _check(config: ProxyConfig, env: Environment, findings: list[str]) -> None:
         if text and (seconds := parse_duration(text)) < 0:
             findings.append(f"ProxyConfig {name} is {seconds:g} s, want no negative duration")
     _check_identity(env, findings)
+
+
+def _check_ports(config: ProxyConfig, env: Environment, findings: list[str]) -> None:
+    """Each in its range, and its own: Envoy's word for a port that is taken twice would not say by whom."""
+    if not 0 < config.proxy_admin_port < 65536:
+        findings.append(f"ProxyConfig proxyAdminPort is {config.proxy_admin_port}, want 1 to 65535")
+    optional = {
+        "ProxyConfig statusPort": config.status_port,
+        "ENVOY_STATUS_PORT": env.status_port,
+        "ENVOY_PROMETHEUS_PORT": env.prometheus_port,
+        "ENVOY_SECURE_METRICS_PORT": env.secure_metrics_port,
+        "ENVOY_SECURE_MERGED_METRICS_PORT": env.secure_merged_metrics_port,
+    }
+    owners = {config.proxy_admin_port: "ProxyConfig proxyAdminPort"}
+    for name, port in optional.items():
+        if not 0 <= port < 65536:
+            findings.append(f"{name} is {port}, want 1 to 65535, or 0 for none")
+        elif port and (owner := owners.setdefault(port, name)) != name:
+            findings.append(f"{name} is {port}, as {owner} is; want a port of its own")
 
 
 def _check_addresses(config: ProxyConfig, findings: list[str]) -> None:
@@ -291,7 +326,15 @@ def _check_identity(env: Environment, findings: list[str]) -> None:
         findings.append("FILE_MOUNTED_CERTS and PROV_CERT exclude each other; unset one of them")
     if "/" in env.workload_socket or env.workload_socket in ("", ".", ".."):
         findings.append(f"WORKLOAD_IDENTITY_SOCKET_FILE={env.workload_socket!r}: want a file name without a directory")
-    if env.rsa_key_size < 2048:
-        findings.append(f"WORKLOAD_RSA_KEY_SIZE={env.rsa_key_size}: want at least 2048")
+    if not 2048 <= env.rsa_key_size <= _MAX_RSA_BITS:
+        findings.append(f"WORKLOAD_RSA_KEY_SIZE={env.rsa_key_size}: want 2048 to {_MAX_RSA_BITS}")
+    # What was asked for to be secure is not silently something else.
+    for name, value, known in (
+        ("ECC_SIGNATURE_ALGORITHM", env.ecc_algorithm, ("", "ECDSA")),
+        ("ECC_CURVE", env.ecc_curve, ("", "P256", "P384")),
+        ("COMPLIANCE_POLICY", env.compliance_policy, ("", "fips-140-2", "fips-140-3", "pqc")),
+    ):
+        if value not in known:
+            findings.append(f"{name}={value!r} is unknown, want {' or '.join(known[1:])}, or leave it unset")
     if env.ca_provider not in ("Citadel", "GkeWorkloadCertificate"):
         findings.append(f"CA_PROVIDER={env.ca_provider!r} is not supported, want Citadel")

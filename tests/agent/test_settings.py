@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.settings import SettingsError, process_environ, use_system_resolver
+from certs.keys import MAX_RSA_BITS
 from tests.kit.agent import settings
 
 
@@ -94,7 +95,17 @@ def test_the_host_is_written_into_addresses(tmp_path: Path, host_ip: str, addres
         ({}, {"PROXY_CONFIG": '{"tracing": {"zipkin": {"address": "z"}}}'}, "tracing: 'z' is no address"),
         ({}, {"PROV_CERT": "/a", "FILE_MOUNTED_CERTS": "true"}, "exclude each other"),
         ({}, {"WORKLOAD_IDENTITY_SOCKET_FILE": "a/b"}, "want a file name without a directory"),
-        ({}, {"WORKLOAD_RSA_KEY_SIZE": "1024"}, "want at least 2048"),
+        ({}, {"WORKLOAD_RSA_KEY_SIZE": "1024"}, f"want 2048 to {MAX_RSA_BITS}"),
+        ({}, {"WORKLOAD_RSA_KEY_SIZE": str(MAX_RSA_BITS + 1)}, f"want 2048 to {MAX_RSA_BITS}"),
+        ({}, {"ECC_SIGNATURE_ALGORITHM": "RSA"}, "'RSA' is unknown, want ECDSA, or leave it unset"),
+        ({}, {"ECC_CURVE": "P521"}, "'P521' is unknown, want P256 or P384"),
+        ({}, {"COMPLIANCE_POLICY": "fips"}, "'fips' is unknown, want fips-140-2 or fips-140-3 or pqc"),
+        ({"concurrency": -3}, {}, "concurrency is -3, want a number of worker threads, or 0 for all CPUs"),
+        ({}, {"PROXY_CONFIG": '{"concurrency": -1}'}, "concurrency is -1"),
+        ({}, {"ENVOY_STATUS_PORT": "99999"}, "ENVOY_STATUS_PORT is 99999, want 1 to 65535, or 0 for none"),
+        ({}, {"ENVOY_SECURE_METRICS_PORT": "-1"}, "ENVOY_SECURE_METRICS_PORT is -1"),
+        ({}, {"ENVOY_STATUS_PORT": "15090"}, "ENVOY_PROMETHEUS_PORT is 15090, as ENVOY_STATUS_PORT is"),
+        ({}, {"PROXY_CONFIG": '{"statusPort": 15000}'}, "statusPort is 15000, as ProxyConfig proxyAdminPort is"),
         ({}, {"CA_PROVIDER": "GoogleCA"}, "is not supported, want Citadel"),
     ],
 )
@@ -118,6 +129,35 @@ def test_a_broken_mesh_file_is_told(tmp_path: Path) -> None:
     _mesh(tmp_path, "defaultConfig: {")
     with pytest.raises(SettingsError, match=r"mesh file \./etc/istio/config/mesh: neither YAML nor JSON"):
         settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        (b"defaultConfig: text", "mesh file ./etc/istio/config/mesh: defaultConfig: want an object, found str"),
+        (b"defaultConfig: [1]", "mesh file ./etc/istio/config/mesh: defaultConfig: want an object, found list"),
+        (b"a: \xff", "mesh file ./etc/istio/config/mesh: byte 3 is no UTF-8"),
+    ],
+)
+def test_a_mesh_file_of_something_else_is_told(tmp_path: Path, content: bytes, finding: str) -> None:
+    """By its name, and not by a crash."""
+    _mesh(tmp_path, "")
+    (tmp_path / "etc/istio/config/mesh").write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        settings(tmp_path)
+    assert [text.startswith(finding) for text in caught.value.findings] == [True]
+
+
+def test_files_about_the_pod(tmp_path: Path) -> None:
+    """A byte that is no text spoils its own line alone; what cannot be read at all is told by its name."""
+    folder = tmp_path / "etc/istio/pod"
+    folder.mkdir(parents=True)
+    (folder / "labels").write_bytes(b'a="\xff"\nb="c"\n')
+    (folder / "annotations").mkdir()
+    with pytest.raises(SettingsError, match=r"etc/istio/pod/annotations: Is a directory"):
+        settings(tmp_path)
+    (folder / "annotations").rmdir()
+    assert settings(tmp_path).pod_labels == {"a": "\ufffd", "b": "c"}
 
 
 def test_who_chose_the_binary(tmp_path: Path) -> None:
