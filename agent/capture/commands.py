@@ -30,20 +30,6 @@ _VALIDATION_FAILED: Final = 126
 _RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
 
-class _CaptureCommand(GroupedCommand):
-    """Takes switches with a value as well, ``--redirect-dns=true``, as manifests may have them."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Turn such values into the one or the other spelling of the switch."""
-        switches = {f"--{flag.name}": flag.name for flag in FLAGS if isinstance(flag.default, bool)}
-        spelled = []
-        for arg in args:
-            name, has_value, value = arg.partition("=")
-            off = has_value and value.lower() in ("0", "f", "false")
-            spelled.append((f"--no-{switches[name]}" if off else name) if name in switches else arg)
-        return super().parse_args(ctx, spelled)
-
-
 def _option(flag: Flag) -> click.Option:
     names = [f"-{flag.short}"] if flag.short else []
     shown = str(flag.default).lower() if isinstance(flag.default, bool) else str(flag.default)
@@ -121,14 +107,14 @@ def _end(status: int, error: Exception) -> NoReturn:
     raise SystemExit(status)  # click's own exit is lost where it runs as part of a program
 
 
-iptables_command = _CaptureCommand(
+iptables_command = GroupedCommand(
     "istio-iptables",
     callback=lambda **given: _run(given),
     help="Make the rules that bring a workload's traffic to Envoy.",
     params=[_option(flag) for flag in FLAGS],
 )
 
-clean_command = _CaptureCommand(
+clean_command = GroupedCommand(
     "istio-clean-iptables",
     callback=lambda **given: _run({**given, "cleanup_only": True}),
     help="Remove what istio-iptables made; the same as its flag --cleanup-only.",

@@ -1,16 +1,61 @@
 """Commands for people: flags in named groups with their defaults, and flags of other versions ignored with a warning.
 
-Manifests outlive programs. A flag that this version does not know is no reason not to start a pod.
+Manifests outlive programs. A flag that this version does not know is no reason not to start a pod, nor is the spelling
+that the programs of Istio take: ``--flag=false`` for a switch, ``-p15001`` and ``-p=15001`` for a letter with a value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
-__all__ = ["GroupedCommand", "GroupedOption", "drop_unknown_flags"]
+__all__ = ["GroupedCommand", "GroupedOption", "drop_unknown_flags", "spell_flags"]
+
+_TRUE: Final = frozenset({"1", "t", "true"})
+_FALSE: Final = frozenset({"0", "f", "false"})
+
+
+def spell_flags(args: Sequence[str], known: Mapping[str, bool], negations: Mapping[str, str]) -> list[str]:
+    """Arguments as this parser takes them: switches without values, letters apart from theirs.
+
+    Args:
+        args: as typed.
+        known: flags with their dashes, and whether each takes a value.
+        negations: how the opposite of a switch is spelt; one without an entry is off unless it is named.
+
+    Raises:
+        click.BadParameter: a switch has a value that is neither true nor false.
+    """
+    spelled: list[str] = []
+    rest = list(args)
+    while rest:
+        arg = rest.pop(0)
+        if arg == "--":
+            return [*spelled, arg, *rest]
+        name, equals, value = arg.partition("=") if arg.startswith("--") else (arg[:2], "", arg[2:])
+        takes_value = known.get(name) if arg.startswith("-") else None
+        if takes_value is None or arg == name:
+            spelled.append(arg)
+            if takes_value and rest:
+                spelled.append(rest.pop(0))
+        elif takes_value:
+            spelled += [arg] if equals else [name, value.removeprefix("=")]
+        elif equals or value.startswith("="):
+            spelled += _switch(name, value.removeprefix("=") if not equals else value, negations)
+        else:  # several letters in one
+            spelled.append(name)
+            rest.insert(0, f"-{value}")
+    return spelled
+
+
+def _switch(name: str, value: str, negations: Mapping[str, str]) -> list[str]:
+    if value.lower() in _TRUE:
+        return [name]
+    if value.lower() in _FALSE:
+        return [negations[name]] if name in negations else []
+    raise click.BadParameter(f"{value!r} is no boolean, want true or false", param_hint=repr(name))
 
 
 def drop_unknown_flags(args: Sequence[str], known: Mapping[str, bool]) -> tuple[list[str], list[str]]:
@@ -57,14 +102,18 @@ class GroupedCommand(click.Command):
     """A command whose ``--help`` lists flags by group; unknown flags are collected in ``ctx.meta["unknown_flags"]``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take unknown flags out, then parse as usual."""
+        """Spell flags as we do, take unknown ones out, then parse as usual."""
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         known = {
-            name: not (param.is_flag or param.count)
-            for param in self.get_params(ctx)
-            if isinstance(param, click.Option)
-            for name in (*param.opts, *param.secondary_opts)
+            name: not (option.is_flag or option.count)
+            for option in options
+            for name in (*option.opts, *option.secondary_opts)
         }
-        kept, ctx.meta["unknown_flags"] = drop_unknown_flags(args, known)
+        negations = {
+            name: option.secondary_opts[0] for option in options if option.secondary_opts for name in option.opts
+        }
+        spelled = spell_flags(args, known, negations)
+        kept, ctx.meta["unknown_flags"] = drop_unknown_flags(spelled, known)
         return super().parse_args(ctx, kept)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
