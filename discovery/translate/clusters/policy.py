@@ -195,6 +195,8 @@ def _apply_outlier_detection(cluster: dict[str, Any], outlier: OutlierDetection)
 
 
 def _apply_load_balancer(cluster: dict[str, Any], lb: LoadBalancerSettings, port: Port) -> None:
+    if cluster.get("type") == "ORIGINAL_DST":
+        return  # connections go where they were going, so there is nothing to choose, and Envoy refuses a choice
     consistent = lb.consistent_hash
     if consistent is not None:
         if consistent.maglev is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,10 @@ from discovery.wire.resource import Resource, content_version
 from discovery.wire.type_urls import ENDPOINT
 
 __all__ = ["AssignmentKey", "assignment_bytes", "empty_assignment", "load_assignment"]
+
+_MAX_WEIGHTS: Final = (
+    2**32 - 1
+)  # of all endpoints together; Envoy refuses more, and each WorkloadEntry may have as much
 
 
 class AssignmentKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):
@@ -89,6 +93,9 @@ def _localities(db: Database, key: AssignmentKey) -> bytes:
     """The field ``endpoints`` of the assignment, localities in order of their names."""
     policy = policy_of(db, PolicyOf(key.rule, key.port, key.subset))
     groups = _groups(db, key, policy)
+    total = sum(group.weight for group in groups.values())
+    if total > _MAX_WEIGHTS:
+        groups = _groups(db, key, policy, divisor=1 + total // (_MAX_WEIGHTS // 2))
     shares = _shares(db, key, policy, {place: group.weight for place, group in groups.items()})
     out = []
     for place in sorted(groups):
@@ -99,7 +106,7 @@ def _localities(db: Database, key: AssignmentKey) -> bytes:
     return b"".join(out)
 
 
-def _groups(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> dict[str, _Group]:
+def _groups(db: Database, key: AssignmentKey, policy: TrafficPolicy | None, *, divisor: int = 1) -> dict[str, _Group]:
     """Encoded endpoints by locality. The innermost loop of the control plane: every endpoint passes here."""
     wanted = _subset_labels(db, key).items()
     # Ejecting unhealthy endpoints by threshold only means something if they are not offered in the first place.
@@ -114,7 +121,7 @@ def _groups(db: Database, key: AssignmentKey, policy: TrafficPolicy | None) -> d
         if healthy_only and endpoint.health is Health.UNHEALTHY:
             continue
         # Endpoints of one workload, or of none, share their labels; these live as long as the endpoints do.
-        weight, place = endpoint.weight, endpoint.locality
+        weight, place = endpoint.weight if divisor == 1 else max(1, endpoint.weight // divisor), endpoint.locality
         alike = (id(endpoint.labels), endpoint.workload, endpoint.port, place, endpoint.health, weight)
         batch = batches.get(alike)
         if batch is None:

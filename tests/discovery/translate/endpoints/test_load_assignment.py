@@ -108,3 +108,23 @@ def test_an_empty_assignment_has_only_its_name() -> None:
     """So that Envoy stops waiting for a cluster that nobody knows."""
     message = ClusterLoadAssignment.FromString(empty_assignment("outbound|80||gone").value)
     assert (message.cluster_name, len(message.endpoints)) == ("outbound|80||gone", 0)
+
+
+def test_weights_that_envoy_cannot_add_up_keep_their_proportions() -> None:
+    """It refuses an assignment, and all that come with it, whose weights are more than 2**32 - 1 together."""
+    limit = 2**32 - 1
+    text = entry("a", "1.1.1.1, weight: 4294967295", "1.1.1.2, weight: 2147483648", "1.1.1.3, locality: eu/a")
+    (message,) = World(text).resources(ENDPOINT).values()
+    assert isinstance(message, ClusterLoadAssignment)
+    weights = {
+        member.endpoint.address.socket_address.address: member.load_balancing_weight.value
+        for place in message.endpoints
+        for member in place.lb_endpoints
+    }
+    assert sum(weights.values()) <= limit
+    assert weights["1.1.1.1"] == pytest.approx(2 * weights["1.1.1.2"], rel=0.001)
+    assert weights["1.1.1.3"] == 1
+    assert sorted(place.load_balancing_weight.value for place in message.endpoints) == [
+        1,
+        weights["1.1.1.1"] + weights["1.1.1.2"],
+    ]
