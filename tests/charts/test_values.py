@@ -54,6 +54,8 @@ def test_every_value_is_in_the_schema(chart: str) -> None:
         ("discovery", {"global": {"proxy": {"autoInject": True}}}, "autoInject"),
         ("discovery", {"global": {"proxy": {"logLvel": "info"}}}, "logLvel"),
         ("discovery", {"keepaliveMaxServerConnectionAge": "30"}, "keepaliveMaxServerConnectionAge"),
+        ("discovery", {"revision": "x", "revisionTags": ["y", "x"]}, 'revisionTags: "x" is the revision itself'),
+        ("discovery", {"revisionTags": ["default"]}, "is the revision itself"),
         ("gateway", {"kind": "StatefulSet"}, "kind"),
         ("gateway", {"service": {"ports": [{"name": "x"}]}}, "port"),
         ("gateway", {"servcie": {}}, "servcie"),
