@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from discovery.schema.envoy_filter import (
     ApplyTo,
@@ -36,6 +36,19 @@ _FITTING: Final = {
     ApplyTo.VIRTUAL_HOST: _ROUTES,
     ApplyTo.HTTP_ROUTE: _ROUTES,
     ApplyTo.CLUSTER: _CLUSTER,
+}
+_TYPES: Final = {
+    ApplyTo.LISTENER: "envoy.config.listener.v3.Listener",
+    ApplyTo.LISTENER_FILTER: "envoy.config.listener.v3.ListenerFilter",
+    ApplyTo.FILTER_CHAIN: "envoy.config.listener.v3.FilterChain",
+    ApplyTo.NETWORK_FILTER: "envoy.config.listener.v3.Filter",
+    ApplyTo.HTTP_FILTER: "envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter",
+    ApplyTo.ROUTE_CONFIGURATION: "envoy.config.route.v3.RouteConfiguration",
+    ApplyTo.VIRTUAL_HOST: "envoy.config.route.v3.VirtualHost",
+    ApplyTo.HTTP_ROUTE: "envoy.config.route.v3.Route",
+    ApplyTo.CLUSTER: "envoy.config.cluster.v3.Cluster",
+    ApplyTo.EXTENSION_CONFIG: "envoy.config.core.v3.TypedExtensionConfig",
+    ApplyTo.BOOTSTRAP: "envoy.config.bootstrap.v3.Bootstrap",
 }
 _IN_WAYPOINTS: Final = (ApplyTo.NETWORK_FILTER, ApplyTo.HTTP_FILTER, ApplyTo.HTTP_ROUTE)
 _TYPED: Final = (ApplyTo.NETWORK_FILTER, ApplyTo.HTTP_FILTER, ApplyTo.LISTENER_FILTER)
@@ -90,6 +103,8 @@ def _patch(patch: EnvoyConfigObjectPatch, at: str) -> Iterator[Problem]:
         yield error(f"{at}.patch.operation", "want an operation such as MERGE or ADD, got none")
     elif patch.patch.operation is not PatchOperation.REMOVE and patch.patch.value is None:
         yield error(f"{at}.patch.value", f"want a value for {patch.patch.operation}, got none")
+    elif patch.patch.value is not None and patch.apply_to in _TYPES:
+        yield from _value(_TYPES[patch.apply_to], patch.patch.value, f"{at}.patch.value")
     if patch.match is not None:
         yield from _match(patch.apply_to, patch.match, f"{at}.match")
     if patch.patch is not None and patch.apply_to in _TYPED and patch.patch.operation in _ADDING:
@@ -97,6 +112,16 @@ def _patch(patch: EnvoyConfigObjectPatch, at: str) -> Iterator[Problem]:
         if value and "typed_config" not in value and "config_discovery" not in value:
             yield warning(f"{at}.patch.value", "has no typed_config", "Envoy takes no filter without its type")
         yield from _name(str(value.get("name", "")), f"{at}.patch.value.name")
+
+
+def _value(type_name: str, value: Mapping[str, Any], at: str) -> Iterator[Problem]:
+    from discovery.wire.reflection import faults_of  # Envoy's classes, which most never need here
+
+    faults = faults_of(type_name, value)
+    if faults.error:
+        yield error(at, f"want a {type_name}: {faults.error}")
+    for odd in faults.odd:
+        yield warning(at, odd)
 
 
 def _match(applied: ApplyTo, match: EnvoyConfigObjectMatch, at: str) -> Iterator[Problem]:

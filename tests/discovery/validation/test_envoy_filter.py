@@ -8,6 +8,12 @@ import pytest
 
 from tests.kit.validation import errors, warnings
 
+ROUTER = {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
+
+
+def patch(apply_to: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {"configPatches": [{"applyTo": apply_to, "patch": {"operation": "MERGE", "value": value}}]}
+
 
 @pytest.mark.parametrize(
     ("spec", "where"),
@@ -25,7 +31,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"listener": {}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -37,7 +43,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"cluster": {}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -49,7 +55,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "CLUSTER",
                         "match": {"listener": {}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -61,7 +67,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "VIRTUAL_HOST",
                         "match": {"listener": {}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -73,7 +79,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "VIRTUAL_HOST",
                         "match": {"routeConfiguration": {}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -85,7 +91,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"proxy": {"proxyVersion": "1(.*"}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -97,7 +103,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"listener": {"filterChain": {"filter": {}}}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -118,7 +124,7 @@ from tests.kit.validation import errors, warnings
                                 }
                             }
                         },
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -136,7 +142,7 @@ from tests.kit.validation import errors, warnings
                                 }
                             }
                         },
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -148,7 +154,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"listener": {"filterChain": {"filter": {"name": "tcp", "subFilter": {"name": "a"}}}}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -169,7 +175,7 @@ from tests.kit.validation import errors, warnings
                                 }
                             }
                         },
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -181,7 +187,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"context": "WAYPOINT"},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -193,7 +199,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"waypoint": {}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -205,7 +211,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"context": "WAYPOINT", "waypoint": {"portNumber": 80}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -217,7 +223,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"context": "WAYPOINT", "waypoint": {"portNumber": 0}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -229,7 +235,7 @@ from tests.kit.validation import errors, warnings
                     {
                         "applyTo": "CLUSTER",
                         "match": {"context": "WAYPOINT", "waypoint": {}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -267,7 +273,7 @@ def test_patches_say_what_where_and_how(spec: dict[str, Any], where: list[str]) 
                     {
                         "applyTo": "FILTER_CHAIN",
                         "match": {"listener": {"filterChain": {"filter": {"name": "a"}}}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a"}},
                     }
                 ]
             },
@@ -279,7 +285,7 @@ def test_patches_say_what_where_and_how(spec: dict[str, Any], where: list[str]) 
                     {
                         "applyTo": "HTTP_FILTER",
                         "match": {"proxy": {"proxyVersion": "1" * 1025}},
-                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": {"@type": "t"}}},
+                        "patch": {"operation": "ADD", "value": {"name": "a", "typed_config": ROUTER}},
                     }
                 ]
             },
@@ -291,3 +297,24 @@ def test_what_may_change_or_has_no_effect(spec: dict[str, Any], where: list[str]
     """Every such object depends on how proxies are configured inside."""
     assert errors("EnvoyFilter", spec) == []
     assert warnings("EnvoyFilter", spec) == where
+
+
+@pytest.mark.parametrize(
+    ("spec", "wrong", "odd"),
+    [
+        (patch("CLUSTER", {"name": "a", "connect_timeout": "1s"}), False, False),
+        (patch("CLUSTER", {"name": 5}), True, False),
+        (patch("CLUSTER", {"nope": 5}), False, True),
+        (patch("BOOTSTRAP", {"stats_flush_interval": "1s"}), False, False),
+        (patch("BOOTSTRAP", {"stats_flush_interval": 1}), True, False),
+        (patch("HTTP_FILTER", {"name": "a", "typed_config": {**ROUTER, "dynamic_stats": "perhaps"}}), True, False),
+        (patch("HTTP_FILTER", {"name": "a", "typed_config": {"@type": "my.Filter"}}), False, True),
+        (patch("VIRTUAL_HOST", {"domains": ["a"], "routes": [{"match": {"prefix": "/"}}]}), False, False),
+        (patch("VIRTUAL_HOST", {"domains": "a"}), True, False),
+    ],
+)
+def test_values_are_such_as_envoy_can_read(spec: dict[str, Any], wrong: bool, odd: bool) -> None:
+    """A field or extension that this Envoy does not know may be one of the user's own build."""
+    where = "configPatches[0].patch.value"
+    assert errors("EnvoyFilter", spec) == ([where] if wrong else [])
+    assert warnings("EnvoyFilter", spec) == ["spec", *([where] if odd else [])]
