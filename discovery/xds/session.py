@@ -23,6 +23,7 @@ from discovery.xds.world import Expired, Fact, Rejected, Send, TooManyNamesError
 __all__ = ["Session"]
 
 _NOTHING: frozenset[str] = frozenset()
+_ACK_BYTES = 1024  # an ACK is a type URL and a nonce; requests that name a thousand resources are 100 KB
 _NAMES_QUOTED = 32  # of a rejected response, in the report
 # One bad resource makes Envoy drop the good ones beside it, for these types; of clusters and listeners it takes them.
 _ALL_OR_NOTHING = frozenset({ENDPOINT, ROUTE, VIRTUAL_HOST, SECRET, EXTENSION_CONFIG})
@@ -93,7 +94,7 @@ class Session:
 
         This is nearly all that a thousand idle proxies ever say, and so it costs one dictionary lookup.
         """
-        watch = self._flow.acks.get(raw)
+        watch = self._flow.acks.get(raw) if len(raw) <= _ACK_BYTES else None  # to look up is to hash it all
         if watch is None:
             return False
         self._acknowledge(watch, now)
