@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from discovery.ctl.errors import CtlError
+from discovery.ctl.findings import ManifestFile, documents_in
 from discovery.ctl.vm.read import read_mesh
 from discovery.schema.decode import decode
 from discovery.schema.decode_mesh import decode_mesh_config
 from discovery.schema.findings import Finding
 from discovery.schema.mesh_config import MeshConfig
 from discovery.schema.meta import Origin
-from discovery.schema.yaml_text import YamlError, parse_yaml, split_documents
-from discovery.sources.documents import FileContent
+from discovery.schema.yaml_text import YamlError, parse_yaml
 from discovery.validation.analyze.mesh import schema_messages
 from discovery.validation.analyze.message import Message
 from discovery.validation.analyze.registry import Suppression, analyze
@@ -28,7 +28,7 @@ MESH_MAP: Final = ("istio-system", "istio")
 
 
 def read_world(
-    files: Iterable[FileContent],
+    files: Iterable[ManifestFile],
     *,
     namespace: str,
     mesh_file: Path | None = None,
@@ -41,9 +41,9 @@ def read_world(
     objects, else Istio's defaults.
 
     Raises:
-        CtlError: a file cannot be read, or the mesh configuration cannot be used.
+        CtlError: the mesh configuration cannot be used.
     """
-    resources = [resource for file in files if not file.unreadable for resource in _resources(file.path, namespace)]
+    resources = [resource for file in files for resource in _resources(file, namespace)]
     written = {_identity(resource) for resource in resources}
     resources += [resource for resource in _living(documents) if _identity(resource) not in written]
     maps = (r for r in resources if r.kind == "ConfigMap" and (r.namespace, r.name) == mesh_map)
@@ -58,17 +58,9 @@ def read_world(
     return World(resources, mesh=mesh, mesh_networks=networks)
 
 
-def _resources(path: str, namespace: str) -> Iterator[Resource]:
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise CtlError(f"{path}: {error.strerror}") from error
-    for piece in split_documents(text):
-        try:
-            document = parse_yaml(piece.text)
-        except YamlError:
-            continue  # told as a finding
-        for entry in read_resources(document, origin=Origin("file", path, piece.line), namespace=namespace):
+def _resources(file: ManifestFile, namespace: str) -> Iterator[Resource]:
+    for document, origin in documents_in(file):
+        for entry in read_resources(document, origin=origin, namespace=namespace):
             if isinstance(entry, Resource):
                 yield entry
 

@@ -16,9 +16,9 @@ from tests.kit.debug_world import DebugWorld
 __all__ = ["pilotctl", "serving_debug"]
 
 
-def pilotctl(*args: str) -> Result:
-    """Run a command; `output` has standard output and errors, `stdout` the first alone."""
-    return CliRunner().invoke(cli, args)
+def pilotctl(*args: str, text: str = "") -> Result:
+    """Run a command with ``text`` as its input; `output` has standard output and errors, `stdout` the first alone."""
+    return CliRunner().invoke(cli, args, input=text)
 
 
 @contextmanager

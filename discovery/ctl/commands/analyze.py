@@ -47,7 +47,7 @@ def _suppressions(texts: tuple[str, ...]) -> list[Suppression]:
 
 
 @click.command("analyze")
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path), metavar="PATH...")
 @click.option(
     "-n",
     "--namespace",
@@ -107,9 +107,10 @@ def _suppressions(texts: tuple[str, ...]) -> list[Suppression]:
 @click.option("-L", "--list-analyzers", is_flag=True, help="Name the analyzers, and do nothing else.")
 @format_option
 def analyze(paths: tuple[Path, ...], **given: Any) -> None:
-    """What is wrong with files and directories of configuration, or with a cluster; needs no control plane.
+    """What is wrong with files and directories (- for the input) of configuration, or with a cluster.
 
-    Objects are judged one by one and together. Exit status 1 if something is at the failure threshold or above.
+    Needs no control plane. Objects are judged one by one and together. Exit status 1 if something is at the failure
+    threshold or above.
     """
     if given["list_analyzers"]:
         for name in ANALYZERS:

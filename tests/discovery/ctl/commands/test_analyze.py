@@ -28,6 +28,13 @@ LOST = (
 )
 
 
+def test_manifests_come_from_a_pipe() -> None:
+    """Which can be read once only."""
+    done = pilotctl("analyze", "-", text=GOOD + "---\n" + LOST)
+    assert "Error [IST0101] (VirtualService default/web -:2)" in done.output
+    assert done.output.endswith("2 objects in 1 files, 1 messages\n")
+
+
 def test_messages_are_printed_and_an_error_is_exit_status_1(tmp_path: Path) -> None:
     """With level, code, object, file and line, and what was wanted."""
     (tmp_path / "a.yaml").write_text(BAD, encoding="utf-8")

@@ -61,3 +61,37 @@ def test_two_kinds_of_gateway_and_their_routes(tmp_path: Path) -> None:
     done = pilotctl("validate", "-f", str(path))
     assert done.exit_code == 1
     assert "a.yaml:12: HTTPRoute shop/web: spec.rules[0].backendRefs[0].port: want a whole number" in done.stderr
+
+
+TYPO = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: shop}
+spec: {hosts: [web], http: [{route: [{destination: {host: web}}], timeuot: 5s}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: other, namespace: shop, annotations: {internal.istio.io/parents: x}}
+spect: {}
+spec: {hosts: [other], http: [{route: [{destination: {host: other}}]}]}
+"""
+
+
+def test_what_the_webhook_would_refuse_is_not_valid(tmp_path: Path) -> None:
+    """Each once: a field that nobody reads would only be a warning when it is loaded, or nothing."""
+    path = tmp_path / "a.yaml"
+    path.write_text(TYPO, encoding="utf-8")
+    done = pilotctl("validate", "-f", str(path))
+    assert done.exit_code == 1
+    assert [line.partition(": VirtualService shop/")[2] for line in done.stderr.splitlines()] == [
+        "web: spec.http[0].timeuot: unknown field (did you mean timeout?)",
+        "other: spect: unknown field (settings belong under spec)",
+        "other: metadata.annotations['internal.istio.io/parents']: is for the control plane's own use (remove it)",
+    ]
+
+
+def test_manifests_come_from_a_pipe() -> None:
+    """As kubectl writes them; they can be read once only."""
+    done = pilotctl("validate", "-f", "-", text=GOOD)
+    assert (done.exit_code, done.output) == (0, "-: valid, 1 objects\n")
+    assert "-:2: VirtualService shop/web" in pilotctl("validate", "-f", "-", text=TYPO).stderr
