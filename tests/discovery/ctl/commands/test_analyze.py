@@ -31,7 +31,7 @@ LOST = (
 def test_manifests_come_from_a_pipe() -> None:
     """Which can be read once only."""
     done = pilotctl("analyze", "-", text=GOOD + "---\n" + LOST)
-    assert "Error [IST0101] (VirtualService default/web -:2)" in done.output
+    assert "Error [IST0101] (VirtualService default/web -:3)" in done.output
     assert done.output.endswith("2 objects in 1 files, 1 messages\n")
 
 
