@@ -29,7 +29,7 @@ class GroupVersionKind(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is asked. ``object`` is None when something is deleted."""
+    """What is asked. ``object`` is None when something is deleted, ``old_object`` when something is made."""
 
     uid: str
     kind: GroupVersionKind = GroupVersionKind()
@@ -38,6 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     operation: str = ""
     dry_run: bool = False
     object: dict[str, Any] | None = None
+    old_object: dict[str, Any] | None = None
     api_version: str = msgspec.field(name="reviewVersion", default=_VERSIONS[0])
 
 

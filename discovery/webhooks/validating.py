@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -29,7 +29,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
 def judge_request(request: Request) -> Judgement:
     """Whether an object may be written, with all that is wrong with it."""
-    if request.operation not in _JUDGED:
+    if request.operation not in _JUDGED or _is_going(request):
         return Judgement(Answer(allowed=True), judged=False)
     if request.object is None:
         return Judgement(_refused("the request has no object"), Refusal.NO_OBJECT)
@@ -45,6 +45,15 @@ def judge_request(request: Request) -> Judgement:
     more = [f"and {len(errors) - _MAX_FINDINGS} more"] if len(errors) > _MAX_FINDINGS else []
     message = "; ".join([*errors[:_MAX_FINDINGS], *more])
     return Judgement(Answer(allowed=False, message=f"{_PREFIX}{message}", warnings=warnings), Refusal.INVALID)
+
+
+def _is_going(request: Request) -> bool:
+    """Whether this only takes off a finalizer: an object that is being deleted, else as it was. It could never go."""
+    if request.object is None or request.old_object is None:
+        return False
+    metadata: Any = request.object.get("metadata")
+    going = isinstance(metadata, dict) and bool(metadata.get("deletionTimestamp"))
+    return going and request.object.get("spec") == request.old_object.get("spec")
 
 
 def _refused(problem: str) -> Answer:

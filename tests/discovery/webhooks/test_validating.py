@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from discovery.webhooks.admission import GroupVersionKind, Request
@@ -64,6 +65,20 @@ def test_only_writing_is_judged() -> None:
     assert not deleted.judged
     empty = judge_request(Request(uid="u", operation="CREATE"))
     assert empty.refusal is Refusal.NO_OBJECT
+
+
+def test_a_bad_object_that_is_being_deleted_can_lose_its_finalizers() -> None:
+    """That is an update; an update of anything else, or of an object that stays, is judged."""
+    bad, worse = {"hosts": ["web"]}, {"hosts": []}
+
+    def updated(spec: Any, before: Any, **metadata: str) -> bool:
+        asked = request(spec, operation="UPDATE", **metadata)
+        return judge_request(msgspec.structs.replace(asked, old_object=request(before).object)).answer.allowed
+
+    assert updated(bad, bad, deletionTimestamp="2026-01-02T03:04:05Z")
+    assert not updated(worse, bad, deletionTimestamp="2026-01-02T03:04:05Z")
+    assert not updated(bad, bad)
+    assert not judge_request(request(bad, operation="CREATE", deletionTimestamp="2026-01-02T03:04:05Z")).answer.allowed
 
 
 def test_warnings_are_told_and_do_not_refuse() -> None:
