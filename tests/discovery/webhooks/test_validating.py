@@ -69,7 +69,8 @@ def test_only_writing_is_judged() -> None:
 
 def test_a_bad_object_that_is_being_deleted_can_lose_its_finalizers() -> None:
     """That is an update; an update of anything else, or of an object that stays, is judged."""
-    bad, worse = {"hosts": ["web"]}, {"hosts": []}
+    bad: dict[str, Any] = {"hosts": ["web"]}
+    worse: dict[str, Any] = {"hosts": []}
 
     def updated(spec: Any, before: Any, **metadata: str) -> bool:
         asked = request(spec, operation="UPDATE", **metadata)
