@@ -36,7 +36,7 @@ def build_health_checker(
     checks: list[Check] = []
     if not settings.env.disable_envoy:
         admin = EnvoyAdmin(TcpTarget(launch.addresses.localhost, config.proxy_admin_port))
-        checks = [EnvoyConfigured(admin), EnvoyLive(admin)]
+        checks = [EnvoyConfigured(admin, life=lambda: envoy.life), EnvoyLive(admin, life=lambda: envoy.life)]
     address = "localhost" if settings.env.probe_localhost else str(launch.node.metadata["INSTANCE_IPS"]).split(",")[0]
 
     def tell(health: Health) -> None:

@@ -66,8 +66,8 @@ def build_status_server(
         Gate("grpc bootstrap", lambda: grpc_objection(settings)),
     ]
     if not env.disable_envoy:
-        live = EnvoyLive(admin, lives=lambda: envoy.lives, on_pass=lambda: metrics.startup_duration.set(age_s()))
-        checks = [EnvoyConfigured(admin, lives=lambda: envoy.lives), checks[0], live, checks[1]]
+        live = EnvoyLive(admin, life=lambda: envoy.life, on_pass=lambda: metrics.startup_duration.set(age_s()))
+        checks = [EnvoyConfigured(admin, life=lambda: envoy.life), checks[0], live, checks[1]]
     checks += [Gate("dns", lambda: names.objection)] if names is not None else []
     scrape = Scrape(metrics, registry.render, _sources(settings, launch), local_only=env.metrics_localhost_only)
     probes = AppProbes(

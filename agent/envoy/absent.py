@@ -24,8 +24,8 @@ class EnvoyLife(Protocol):
         """Whether somebody asked for the end."""
 
     @property
-    def lives(self) -> int:
-        """How many Envoys have been started."""
+    def life(self) -> int | None:
+        """Which Envoy runs, counted from 1; None while none does."""
 
     def request_end(self, reason: Reason) -> None:
         """Begin the ending."""
@@ -62,7 +62,7 @@ class NoEnvoy:
     """Nothing is started and nothing drained; ``over`` is set when the end is asked for."""
 
     name = "no envoy"
-    lives = 0
+    life: int | None = None
     replaceable = False
 
     def __init__(self, *, over: asyncio.Event) -> None:

@@ -56,6 +56,7 @@ class EnvoySupervisor:
         self._monotonic = monotonic
         self._started_at = 0.0
         self._lives = 0
+        self._life: int | None = None
         self._admin = admin
         self._policy = policy
         self._own_ports = own_ports
@@ -78,6 +79,11 @@ class EnvoySupervisor:
     def lives(self) -> int:
         """How many have been started."""
         return self._lives
+
+    @property
+    def life(self) -> int | None:
+        """Which of them runs, counted from 1; None while none does."""
+        return self._life if self._process.exit is None else None
 
     @property
     def ending(self) -> bool:
@@ -156,6 +162,7 @@ class EnvoySupervisor:
         await asyncio.get_running_loop().create_future()
 
     async def _start(self) -> None:
+        self._life = None
         if self._lives:
             await self._end_retiring()
             self._process = self._spawn(0)
@@ -164,6 +171,7 @@ class EnvoySupervisor:
                 self._replacement.start_over()
         await self._process.start()
         self._lives += 1
+        self._life = self._lives
         self._started_at = self._monotonic()
         _LOG.info("Envoy started", pid=self._process.pid)
 
@@ -182,6 +190,7 @@ class EnvoySupervisor:
             self._retiring, self._process = self._process, successor
             self._epoch += 1
             self._lives += 1
+            self._life = self._lives
             self._started_at = self._monotonic()
             _LOG.info("Envoy replaced; the one before drains and ends", pid=successor.pid, epoch=self._epoch)
 

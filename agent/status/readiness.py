@@ -1,7 +1,7 @@
 """Whether the workload's Envoy can take traffic: ordered checks with names, the first objection wins.
 
 Configuration and start are latched: once Envoy has been configured and live, a control plane that goes away does not
-make a working pod unready. An Envoy that was started anew has to be configured anew.
+make a working pod unready. Without an Envoy nothing is ready, and one that was started anew has to be configured anew.
 """
 
 from __future__ import annotations
@@ -85,14 +85,16 @@ def judge_server(stats: Mapping[str, int]) -> str:
 class _Latched(ABC):
     """A check that asks no more once it has passed, until another Envoy has taken the place of the one that passed."""
 
-    def __init__(self, lives: Callable[[], int], *, on_pass: Callable[[], None] = lambda: None) -> None:
-        self._lives = lives
+    def __init__(self, life: Callable[[], int | None], *, on_pass: Callable[[], None] = lambda: None) -> None:
+        self._life = life
         self._passed_in: int | None = None
         self._on_pass = on_pass
 
     async def objection(self) -> str:
         """Why not, empty from the first pass on."""
-        life = self._lives()
+        life = self._life()
+        if life is None:
+            return "Envoy is not running"
         if self._passed_in == life:
             return ""
         try:
@@ -115,8 +117,8 @@ class EnvoyConfigured(_Latched):
 
     name = "envoy config"
 
-    def __init__(self, source: StatsSource, *, lives: Callable[[], int] = lambda: 0) -> None:
-        super().__init__(lives)
+    def __init__(self, source: StatsSource, *, life: Callable[[], int | None] = lambda: 1) -> None:
+        super().__init__(life)
         self._source = source
 
     async def _ask(self) -> str:
@@ -132,10 +134,10 @@ class EnvoyLive(_Latched):
         self,
         source: StatsSource,
         *,
-        lives: Callable[[], int] = lambda: 0,
+        life: Callable[[], int | None] = lambda: 1,
         on_pass: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(lives, on_pass=on_pass)
+        super().__init__(life, on_pass=on_pass)
         self._source = source
 
     async def _ask(self) -> str:

@@ -16,6 +16,8 @@ from agent.health.probe import ProbeError
 from agent.health_checks import build_health_checker, farewell
 from agent.settings import Settings
 from agent.xds_proxy.relay import Health
+from discovery.runtime.http import Response
+from tests.kit.admin import ScriptedAdmin, serving
 from tests.kit.agent import launch, settings
 from tests.kit.eventually import eventually
 from tests.kit.fake_clock import FakeClock
@@ -64,6 +66,27 @@ async def test_the_workload_is_asked_at_its_first_address(tmp_path: Path) -> Non
             await eventually(lambda: len(server.peers) == 2)
             task.cancel()
     assert reports == [Health()]
+
+
+@pytest.mark.parametrize(
+    ("life", "said"), [(1, Health()), (None, Health(failure="Envoy is not running"))], ids=["runs", "is dead"]
+)
+async def test_a_machine_without_its_sidecar_is_not_well(tmp_path: Path, life: int | None, said: Health) -> None:
+    """Whatever its application says: while an Envoy that crashed waits for its restart nobody can be served."""
+    stats = "cluster_manager.cds.update_success: 1\nlistener_manager.lds.update_success: 1\nserver.state: 0\n"
+    admin = ScriptedAdmin(stats=Response(body=f"{stats}listener_manager.workers_started: 1\n".encode()))
+    reports: list[Health] = []
+    envoy = NoEnvoy(over=asyncio.Event())
+    envoy.life = life
+    async with scripted_server(lambda _: None) as server, serving(admin) as at_admin:
+        config = {"readinessProbe": {"tcpSocket": {"port": server.port}}, "proxyAdminPort": at_admin.port}
+        options = settings(tmp_path, env={"PROXY_CONFIG": json.dumps(config)})
+        checker = built(options, reports, envoy)
+        assert checker is not None
+        async with checker, asyncio.TaskGroup() as group:
+            task = group.create_task(checker.run())
+            await eventually(lambda: reports == [said])
+            task.cancel()
 
 
 @pytest.mark.parametrize(

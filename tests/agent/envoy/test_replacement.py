@@ -92,6 +92,8 @@ async def _ended(process: Process) -> AsyncIterator[Process]:
         yield process
     finally:
         process.kill_now()
+        if process.pid is not None:
+            await process.wait()  # or it would be collected when its loop is gone, with a warning in another test
 
 
 async def test_who_answers_must_be_the_successor_and_live(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,17 @@ async def test_a_crash_may_be_followed_by_another_envoy(monkeypatch: pytest.Monk
     async with _running("exit 1", max_restarts=3) as run:
         await run.over.wait()
         assert run.supervisor.lives == 4
+
+
+async def test_which_envoy_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None from its death on, until the next one has been started."""
+    monkeypatch.setattr("agent.envoy.crashes._FIRST_DELAY_S", 0.2)
+    script = f"cd {tmp_path}; test -e second && exec sleep 60; touch second; while test ! -e go; do :; done; exit 1"
+    async with _running(script, max_restarts=1) as run:
+        assert run.supervisor.life == 1
+        (tmp_path / "go").touch()
+        await eventually(lambda: run.supervisor.life is None)
+        await eventually(lambda: run.supervisor.life == 2)
 
 
 async def test_no_other_envoy_once_the_end_was_asked_for() -> None:

@@ -83,11 +83,14 @@ async def test_success_is_latched() -> None:
 
 
 async def test_another_envoy_is_asked_anew() -> None:
-    """What its predecessor had been told is gone with it."""
-    source, lives = _Source(), [1]
-    check = EnvoyConfigured(source, lives=lambda: lives[0])
+    """What its predecessor had been told is gone with it; in between nothing is ready."""
+    source = _Source()
+    lives: list[int | None] = [1]
+    check = EnvoyConfigured(source, life=lambda: lives[0])
     source.answers = {_CDS + "success": 1, _LDS + "success": 1}
     assert await check.objection() == ""
+    lives[0] = None
+    assert await check.objection() == "Envoy is not running"
     lives[0], source.answers = 2, {}
     assert "not received" in await check.objection()
 
