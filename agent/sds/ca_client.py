@@ -137,6 +137,13 @@ class CaClient:
 
     def _describe(self, error: grpc.aio.AioRpcError, attempts: int) -> str:
         options, code, details = self._options, error.code().name, error.details() or "no details"
-        hint = explain_failure(code, details, address=options.address, roots=options.roots, token=options.token)
+        hint = explain_failure(
+            code,
+            details,
+            address=options.address,
+            roots=options.roots,
+            token=options.token,
+            chain=options.client_chain,
+        )
         text = f"CA at {options.address}: {code} after {attempts} attempt{'s' * (attempts > 1)}: {details}"
         return f"{text}; {hint}" if hint else text

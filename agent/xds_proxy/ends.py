@@ -73,7 +73,7 @@ def judge_severity(code: str, details: str) -> Severity:
     return Severity.ERROR
 
 
-def explain_failure(code: str, details: str, *, address: str, roots: str, token: str) -> str:
+def explain_failure(code: str, details: str, *, address: str, roots: str, token: str, chain: str = "") -> str:
     """A hint for the log: what an operator should look at first; empty when the status speaks for itself.
 
     Args:
@@ -82,6 +82,7 @@ def explain_failure(code: str, details: str, *, address: str, roots: str, token:
         address: of the control plane.
         roots: where the trusted roots came from.
         token: the file of the bearer token.
+        chain: the file of our certificate, if there is one to show.
     """
     if "CERTIFICATE_VERIFY_FAILED" in details:
         return (
@@ -94,6 +95,11 @@ def explain_failure(code: str, details: str, *, address: str, roots: str, token:
         return (
             f"{address} does not speak TLS, it seems to be a plaintext port; use the control plane's TLS port "
             "(discoveryAddress, usually 15012), or set controlPlaneAuthPolicy to NONE"
+        )
+    if chain and "TSI_DATA_CORRUPTED" in details:  # gRPC's word for an alert after our part of the handshake
+        return (
+            f"{address} refuses the certificate in {chain}; if another mesh issued it, remove it and its key, "
+            "and the token counts"
         )
     if code == "UNIMPLEMENTED":
         return (

@@ -186,7 +186,12 @@ class XdsProxy:
             log.info("control plane ended the stream; Envoy will reconnect", address=upstream.address, code=end.code)
             return
         hint = explain_failure(
-            end.code, end.details, address=upstream.address, roots=upstream.roots, token=upstream.token
+            end.code,
+            end.details,
+            address=upstream.address,
+            roots=upstream.roots,
+            token=upstream.token,
+            chain=upstream.client_chain,
         )
         log.warning(
             "stream to the control plane failed" if end.connected else "control plane cannot be reached",

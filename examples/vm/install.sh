@@ -4,7 +4,7 @@
 #   install.sh FILES [ROOT]     FILES: the --output of `pilotctl x workload entry configure`. ROOT: / if not given; any
 #                               other is not a machine but a directory, so that no user and no unit is made.
 #
-# Run again with new FILES it replaces them; the identity that the agent got meanwhile stays.
+# Run again with new FILES it replaces them; the identity that the agent got meanwhile stays, unless it is another mesh's.
 set -eu
 
 root=$(cd "${2:-/}" && pwd)

@@ -104,6 +104,38 @@ def test_a_machine_without_packages_is_installed_by_the_script(machine: CleanRoo
     assert "POD_NAMESPACE=shop" in machine.run("/usr/local/bin/pilot-agent-vm", "env").splitlines()
 
 
+def test_a_machine_joins_again(machine: CleanRoot) -> None:
+    """At another address of the control plane it knows no former one; of another mesh it keeps no identity."""
+    machine.run("/root/vm/install.sh", "/root/files")
+    machine.write("/etc/certs/key.pem", "of the first mesh\n")
+    machine.write(
+        "/etc/hosts", "127.0.0.1 localhost\n10.90.0.1 istiod.istio-system.svc\n::1 istiod.istio-system.svc.mine"
+    )
+    machine.write("/root/files/hosts", "10.90.0.9 istiod.istio-system.svc\n")
+    machine.run("/usr/local/bin/pilot-agent-vm", "join", "/root/files")
+    known = ["127.0.0.1 localhost", "::1 istiod.istio-system.svc.mine", "10.90.0.9 istiod.istio-system.svc"]
+    assert machine.file("/etc/hosts").read_text().splitlines() == known
+    assert machine.file("/etc/certs/key.pem").exists()
+    machine.write("/root/files/root-cert.pem", "of the second mesh\n")
+    machine.run("/usr/local/bin/pilot-agent-vm", "join", "/root/files")
+    assert not machine.file("/etc/certs/key.pem").exists()
+
+
+def test_capture_that_was_turned_off_is_removed(machine: CleanRoot) -> None:
+    """At the end of the unit, whose settings may have changed since its start; rules of others are theirs."""
+    machine.run("/root/vm/install.sh", "/root/files")
+    machine.write("/usr/local/bin/pilot-agent", '#!/bin/sh\necho "$@"\n', mode=0o755)
+    said = {}
+    for setting in ("", "ISTIO_META_INTERCEPTION_MODE='NONE'", "ISTIO_CUSTOM_IP_TABLES='true'"):
+        machine.write(_ENV, f"{setting}\n")
+        said[setting] = [machine.run("/usr/local/bin/pilot-agent-vm", verb).strip() for verb in ("init", "clean")]
+    assert list(said.values()) == [
+        ["istio-iptables", "istio-iptables --cleanup-only"],
+        ["", "istio-iptables --cleanup-only"],
+        ["", ""],
+    ]
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
 def test_the_unit_is_one(tmp_path: Path) -> None:
     """systemd understands every line of it."""

@@ -41,12 +41,17 @@ def test_severity(code: str, details: str, severity: Severity) -> None:
         ("UNAUTHENTICATED", "request authenticate failure", "token in /token"),
         ("UNAVAILABLE", "connection refused", "reachable at istiod:15012"),
         ("UNAVAILABLE", "SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "controlPlaneAuthPolicy to NONE"),
+        (
+            "UNAVAILABLE",
+            "ipv4:1.2.3.4:15012: Unwrap failed (TSI_DATA_CORRUPTED)",
+            "refuses the certificate in /chain.pem",
+        ),
         ("UNIMPLEMENTED", "Method not found!", "CA_ADDR"),
         ("INTERNAL", "boom", ""),
     ],
 )
 def test_hints_name_what_to_look_at(code: str, details: str, says: str) -> None:
     """A failure with a usual cause comes with the file or address to check."""
-    hint = explain_failure(code, details, address="istiod:15012", roots="/r.pem", token="/token")
+    hint = explain_failure(code, details, address="istiod:15012", roots="/r.pem", token="/token", chain="/chain.pem")
     assert says in hint
     assert bool(hint) == bool(says)
