@@ -35,6 +35,7 @@ from discovery.validation.load_balancer import check_load_balancer
 
 __all__ = ["check_destination_rule", "check_destination_rule_in"]
 
+_MAX_SNI_BYTES: Final = 255
 _CONFIG_MAP: Final = "configmap://"
 _LIMITS = (
     ("http1MaxPendingRequests", "http1_max_pending_requests"),
@@ -168,6 +169,8 @@ def _outliers(outliers: OutlierDetection, at: str) -> Iterator[Problem]:
 
 
 def _tls(tls: ClientTLSSettings, at: str) -> Iterator[Problem]:
+    if len(tls.sni.encode()) > _MAX_SNI_BYTES:
+        yield error(f"{at}.sni", f"want at most {_MAX_SNI_BYTES} bytes, got {len(tls.sni.encode())}")
     files = bool(tls.client_certificate or tls.private_key or tls.ca_certificates)
     if tls.mode in (ClientTLSMode.SIMPLE, ClientTLSMode.MUTUAL) and tls.credential_name and files:
         yield error(f"{at}.credentialName", "does not go with files of certificates", "remove one of them")

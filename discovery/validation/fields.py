@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_LONGEST: Final = timedelta(seconds=2**63 // 10**9)  # Envoy counts nanoseconds in 64 bits
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?\Z")
 _LABEL_NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
 _PART: Final = r"[A-Za-z0-9_](?:[-A-Za-z0-9_]*[A-Za-z0-9_])?"
@@ -76,6 +77,8 @@ def check_duration(value: timedelta | None, at: str) -> Iterator[Problem]:
         yield error(at, f"want at least 1ms, got {value.total_seconds():g}s")
     elif value % _MILLISECOND:
         yield error(at, f"want whole milliseconds, got {value.total_seconds():.9g}s")
+    elif value > _LONGEST:
+        yield error(at, f"want at most {_LONGEST.total_seconds():.0f}s, got {value.total_seconds():.0f}s")
 
 
 def check_percent(value: float | None, at: str) -> Iterator[Problem]:

@@ -11,12 +11,16 @@ from discovery.schema.virtual_service import HeaderOperations, Headers, HTTPMatc
 from discovery.validation.fields import check_labels, check_port, error
 from discovery.validation.regexes import check_regex
 
-__all__ = ["CLAIM", "check_header_name", "check_headers", "check_match", "check_string"]
+__all__ = ["CLAIM", "check_header_name", "check_headers", "check_match", "check_one_line", "check_string"]
 
 CLAIM: Final = "@request.auth.claims"
 """How the name of a header begins that stands for a claim of the request's token; gateways can match these."""
 
 _HEADER: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+\Z")
+_BREAKS: Final = re.compile(r"[\x00\r\n]")
+_MAX_VALUE_BYTES: Final = 16_384
+# A command of Envoy's, such as %REQ(x-id):20%, or the sign itself.
+_COMMAND: Final = re.compile(r"%(?:%|[A-Z0-9_]+(?:\(.*?\))?(?::[0-9]+)?%)")
 _CLAIM: Final = re.compile(re.escape(CLAIM) + r"(?:\.[^\[\]]+|(?:\[[^\[\]]+\])+)\Z")
 
 
@@ -58,6 +62,21 @@ def check_header_name(name: str, at: str) -> Iterator[Problem]:
         yield error(at, f"want the name of a header, got {name!r}")
 
 
+def check_one_line(text: str, at: str) -> Iterator[Problem]:
+    """Nothing that ends a line of a message: Envoy would refuse all routes of the port for it."""
+    if _BREAKS.search(text):
+        yield error(at, f"want a text without line breaks, got {text[:40]!r}")
+
+
+def _header_value(text: str, at: str) -> Iterator[Problem]:
+    yield from check_one_line(text, at)
+    size = len(text.encode())
+    if size > _MAX_VALUE_BYTES:
+        yield error(at, f"want at most {_MAX_VALUE_BYTES} bytes, got {size}")
+    if "%" in _COMMAND.sub("", text):
+        yield error(at, f"a % begins a command such as %PROTOCOL%, got {text[:40]!r}", "write %% for the sign itself")
+
+
 def check_string(string: StringMatch, at: str) -> Iterator[Problem]:
     """Not empty, and if it is a regular expression, one."""
     if string.prefix == "":
@@ -83,6 +102,9 @@ def check_headers(headers: Headers | None, at: str, *, rewritten: bool = False) 
 
 
 def _operations(operations: HeaderOperations, at: str, *, authority: bool) -> Iterator[Problem]:
+    for field, values in (("set", operations.set), ("add", operations.add)):
+        for name, value in values.items():
+            yield from _header_value(value, f"{at}.{field}[{name!r}]")
     for field, names in (("set", operations.set), ("add", operations.add), ("remove", operations.remove)):
         for name in names:
             if authority and field != "remove" and name.lower() == ":authority":

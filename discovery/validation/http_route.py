@@ -26,11 +26,12 @@ from discovery.validation.fields import (
     is_label,
     warning,
 )
-from discovery.validation.http_match import check_header_name, check_headers, check_match, check_string
+from discovery.validation.http_match import check_header_name, check_headers, check_match, check_one_line, check_string
 from discovery.validation.regexes import check_regex
 
 __all__ = ["check_destination", "check_http_route", "check_weights"]
 
+_MAX_WEIGHTS: Final = 2**32 - 1
 _MAX_BODY: Final = 1 << 20
 _LARGE_BODY: Final = 100 << 10
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"})
@@ -91,6 +92,8 @@ def check_weights(weights: Sequence[int], at: str) -> Iterator[Problem]:
             yield error(f"{at}[{i}].weight", f"want 0 or more, got {weight}")
     if len(weights) > 1 and not any(weights):
         yield error(at, "all weights are 0, so no destination would get traffic", "give at least one a weight")
+    if sum(weights) > _MAX_WEIGHTS:
+        yield error(at, f"want weights of at most {_MAX_WEIGHTS} together, got {sum(weights)}")
 
 
 def check_destination(destination: Destination | None, at: str) -> Iterator[Problem]:
@@ -152,6 +155,9 @@ def _redirect(redirect: HTTPRedirect, route: HTTPRoute, at: str) -> Iterator[Pro
         yield error(at, "want uri or prefixRewrite, got both")
     if redirect.redirect_code and not 300 <= redirect.redirect_code < 400:
         yield error(f"{at}.redirectCode", f"want a status from 300 to 399, got {redirect.redirect_code}")
+    yield from check_one_line(redirect.uri, f"{at}.uri")
+    yield from check_one_line(redirect.prefix_rewrite, f"{at}.prefixRewrite")
+    yield from check_one_line(redirect.authority, f"{at}.authority")
     if redirect.scheme not in ("", "http", "https"):
         yield error(f"{at}.scheme", f"want http or https, got {redirect.scheme!r}")
     if redirect.prefix_rewrite and any(match.uri is None or match.uri.prefix is None for match in route.match):
@@ -230,6 +236,8 @@ def _fault(fault: HTTPFaultInjection, at: str) -> Iterator[Problem]:
 
 
 def _rewrite(rewrite: HTTPRewrite, at: str) -> Iterator[Problem]:
+    yield from check_one_line(rewrite.uri, f"{at}.uri")
+    yield from check_one_line(rewrite.authority, f"{at}.authority")
     regex = rewrite.uri_regex_rewrite
     if not rewrite.uri and not rewrite.authority and regex is None:
         yield error(at, "want uri, uriRegexRewrite or authority, got none")

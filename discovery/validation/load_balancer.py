@@ -23,6 +23,7 @@ TOPOLOGY_LABELS: Final = (
     "topology.istio.io/network",
     "topology.istio.io/cluster",
 )
+_MAX_RING: Final = 8 << 20
 _MAGLEV_LIMIT: Final = 5_000_011
 
 
@@ -44,11 +45,19 @@ def _hash(settings: ConsistentHashLB, at: str) -> Iterator[Problem]:
         yield error(f"{at}.httpCookie.name", "want the name of a cookie, got none")
     if settings.minimum_ring_size:
         yield warning(f"{at}.minimumRingSize", "is deprecated", "use ringHash")
+        yield from _ring_size(settings.minimum_ring_size, f"{at}.minimumRingSize")
         if settings.ring_hash is not None or settings.maglev is not None:
             yield error(f"{at}.minimumRingSize", "does not go with ringHash or maglev", "remove it")
+    if settings.ring_hash is not None:
+        yield from _ring_size(settings.ring_hash.minimum_ring_size, f"{at}.ringHash.minimumRingSize")
     if settings.maglev is not None and not _maglev_size(settings.maglev.table_size):
         want = f"want a prime number below {_MAGLEV_LIMIT}"
         yield error(f"{at}.maglev.tableSize", f"{want}, got {settings.maglev.table_size}", "65537 is the usual one")
+
+
+def _ring_size(size: int, at: str) -> Iterator[Problem]:
+    if size > _MAX_RING:
+        yield error(at, f"want at most {_MAX_RING}, got {size}")
 
 
 def _maglev_size(size: int) -> bool:

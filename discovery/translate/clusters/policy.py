@@ -42,6 +42,10 @@ def _uint(value: int) -> dict[str, int]:
     return {"value": value}
 
 
+def _seconds(value: timedelta) -> dict[str, int]:
+    return _uint(min(int(value.total_seconds()), UNLIMITED))
+
+
 def circuit_breakers(pool: ConnectionPoolSettings | None, policy: TrafficPolicy | None = None) -> dict[str, Any]:
     """One threshold for the default priority; what is not limited is unlimited."""
     tcp = (pool.tcp if pool else None) or TCPSettings()
@@ -160,9 +164,9 @@ def _apply_tcp(cluster: dict[str, Any], tcp: TCPSettings) -> None:
     if keepalive.probes:
         options["keepalive_probes"] = _uint(keepalive.probes)
     if keepalive.time is not None:
-        options["keepalive_time"] = _uint(int(keepalive.time.total_seconds()))
+        options["keepalive_time"] = _seconds(keepalive.time)
     if keepalive.interval is not None:
-        options["keepalive_interval"] = _uint(int(keepalive.interval.total_seconds()))
+        options["keepalive_interval"] = _seconds(keepalive.interval)
     cluster["upstream_connection_options"] = {"tcp_keepalive": options}
 
 

@@ -14,6 +14,8 @@ from tests.kit.validation import errors
     [
         ({"connectionPool": {"tcp": {"maxConnections": -1}}}, ["connectionPool.tcp.maxConnections"]),
         ({"connectionPool": {"tcp": {"connectTimeout": "0.0001s"}}}, ["connectionPool.tcp.connectTimeout"]),
+        ({"connectionPool": {"tcp": {"connectTimeout": "9999999h"}}}, ["connectionPool.tcp.connectTimeout"]),
+        ({"tls": {"mode": "SIMPLE", "sni": "x" * 256}}, ["tls.sni"]),
         (
             {"connectionPool": {"http": {"h2UpgradePolicy": "UPGRADE", "useClientProtocol": True}}},
             ["connectionPool.http.h2UpgradePolicy"],

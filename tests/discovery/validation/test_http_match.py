@@ -68,3 +68,18 @@ def test_the_authority_is_set_once() -> None:
     headers = {"request": {"set": {":authority": "a"}}}
     assert _paths({"headers": headers, "rewrite": {"authority": "b"}}) == ["headers.request"]
     assert _paths({"headers": headers, "rewrite": {"uri": "/"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [
+        ("plain", True), ("100%%", True), ("%REQ(x-id):20%", True), ("%START_TIME(%Y/%m/%d)%-%PROTOCOL%", True),
+        ("%DYNAMIC_METADATA(a:b)%", True), ("", True), ("x" * 16_384, True),
+        ("100%", False), ("%", False), ("%REQ(x", False), ("%req%", False), ("a\nb", False), ("a\0", False),
+        ("x" * 16_385, False),
+    ],
+)  # fmt: skip
+def test_values_of_headers_are_what_envoy_takes(value: str, *, good: bool) -> None:
+    """For a value that it cannot read, it refuses all routes of the port, also those of others."""
+    assert (_paths({"headers": {"request": {"set": {"x-a": value}}}}) == []) is good
+    assert (_paths({"headers": {"response": {"add": {"x-a": value}}}}) == []) is good

@@ -50,6 +50,10 @@ TARGET = [{"destination": {"host": "a"}}]
         ({"route": TARGET, "fault": {}}, [".fault"]),
         ({"route": TARGET, "fault": {"abort": {"httpStatus": 42}}}, [".fault.abort.httpStatus"]),
         ({"route": TARGET, "rewrite": {}}, [".rewrite"]),
+        ({"redirect": {"uri": "/a\n", "authority": "a\r"}}, [".redirect.uri", ".redirect.authority"]),
+        ({"route": TARGET, "rewrite": {"uri": "/\n", "authority": "\0"}}, [".rewrite.uri", ".rewrite.authority"]),
+        ({"route": TARGET, "timeout": "9999999h"}, [".timeout"]),
+        ({"route": [{"destination": {"host": h}, "weight": 2**31 - 1} for h in "abc"]}, [".route"]),
         ({"delegate": {"name": "d"}, "route": TARGET}, [".delegate"]),
     ],
 )

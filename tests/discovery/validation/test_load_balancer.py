@@ -23,6 +23,11 @@ def rule(load_balancer: dict[str, Any]) -> dict[str, Any]:
             {"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 65536}}},
             ["consistentHash.maglev.tableSize"],
         ),
+        ({"consistentHash": {"useSourceIp": True, "ringHash": {"minimumRingSize": 8 << 20}}}, []),
+        (
+            {"consistentHash": {"useSourceIp": True, "ringHash": {"minimumRingSize": (8 << 20) + 1}}},
+            ["consistentHash.ringHash.minimumRingSize"],
+        ),
         ({"localityLbSetting": {"distribute": [{"from": "a", "to": {"a": 60, "b": 40}}]}}, []),
         ({"localityLbSetting": {"distribute": [{"from": "a/b/*", "to": {"a/b": 100}}]}}, []),
         (

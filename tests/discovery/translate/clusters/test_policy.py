@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from discovery.schema.destination_rule import (
     HTTPSettings,
     LoadBalancerSettings,
     SimpleLB,
+    TcpKeepalive,
     TCPSettings,
     TrafficPolicy,
 )
@@ -72,3 +74,12 @@ def test_every_load_balancer_is_known_to_envoy(simple: SimpleLB) -> None:
     apply_policy(cluster, TrafficPolicy(load_balancer=LoadBalancerSettings(simple=simple)), HTTP)
     Cluster(**cluster)
     assert ("eds_cluster_config" in cluster) is (simple is not SimpleLB.PASSTHROUGH)
+
+
+def test_times_of_keepalive_are_bounded() -> None:
+    """As many seconds as a number of 32 bits has."""
+    alive = TcpKeepalive(time=timedelta(hours=9_999_999), interval=timedelta(seconds=1))
+    cluster: dict[str, Any] = {"type": "EDS", "common_lb_config": {}}
+    pool = ConnectionPoolSettings(tcp=TCPSettings(tcp_keepalive=alive))
+    apply_policy(cluster, TrafficPolicy(connection_pool=pool), HTTP)
+    assert Cluster(**cluster).upstream_connection_options.tcp_keepalive.keepalive_time.value == UNLIMITED
