@@ -1,6 +1,11 @@
 """``python -m discovery``: the same as ``pilot-discovery``."""
 
-from discovery.cli import main
+import os
+
+from discovery.runtime.grpc_polling import loading_grpc
+
+with loading_grpc(os.environ):  # noqa: TID251 - gRPC reads nothing else, and nowhere later
+    from discovery.cli import main
 
 __all__ = ["main"]
 
