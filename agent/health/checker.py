@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from agent.health.probe import Probe, Verdicts
 from agent.status.readiness import Check, first_objection
@@ -17,6 +17,8 @@ __all__ = ["HealthChecker"]
 
 log = get_logger("healthcheck")
 
+_APPLICATION: Final = "application"
+
 
 class HealthChecker:
     """A ``Service``. The workload is well when its sidecar can serve and the application says so.
@@ -24,7 +26,7 @@ class HealthChecker:
     Args:
         probe: how to ask the application.
         ask: asks it once; the reason why it is not well, empty when it is.
-        report: told of each change.
+        report: told of each change, and while the workload is not well also when it is something else that fails.
         checks: whether the sidecar can serve; asked first.
         clock: for the period.
         sleep: as ``asyncio.sleep``.
@@ -49,6 +51,7 @@ class HealthChecker:
         self._checks = checks
         self._sleep = sleep
         self._verdicts = Verdicts(probe)
+        self._blocker: str | None = None  # that was told; None: the last word was not that it is unwell
 
     async def __aenter__(self) -> Self:
         """Nothing to bind."""
@@ -69,10 +72,13 @@ class HealthChecker:
             await self._sleep(max(0.0, self._probe.period_s - took_s))
 
     async def _probe_once(self) -> None:
-        objection = await first_objection(self._checks)
-        failure = objection[1] if objection is not None else await self._ask(self._probe)
-        if not self._verdicts.take(well=not failure):
+        blocker, failure = await first_objection(self._checks) or (_APPLICATION, await self._ask(self._probe))
+        changed = self._verdicts.take(well=not failure)
+        # Words of one that fails may differ each time; who fails does not.
+        elsewhere = bool(failure) and self._blocker not in (None, blocker)
+        if not (changed or elsewhere):
             return
+        self._blocker = blocker if failure else None
         if failure:
             log.warning("workload is unhealthy", reason=failure)
         else:

@@ -72,6 +72,19 @@ async def test_a_sidecar_that_cannot_serve_is_a_workload_that_cannot() -> None:
     assert bench.told == ["config not received", None]
 
 
+async def test_who_fails_is_told_anew() -> None:
+    """Or a machine whose sidecar has long been configured would be said to wait for it while its application is ill."""
+    bench = Bench(Probe(check=TcpCheck(port=1), period_s=1))
+    said = [("not configured", ""), ("rejected", ""), ("", "refused"), ("", "timed out"), ("", ""), ("", "refused")]
+    async with bench.checker, asyncio.TaskGroup() as group:
+        task = group.create_task(bench.checker.run())
+        await bench.clock.next_wake_s()
+        for bench.sidecar, bench.application in said:
+            await bench.pass_time()
+        task.cancel()
+    assert bench.told == ["not configured", "refused", None, "refused"]
+
+
 def test_what_is_told_is_a_value_that_the_relay_takes() -> None:
     """Equal words are equal, so that they are not said twice."""
     assert Health(failure="x") == Health(failure="x")
