@@ -116,6 +116,14 @@ class _Discovery:
 
     async def __aenter__(self) -> Self:
         self._private = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="pilot-discovery-"))
+        try:
+            await self._open()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def _open(self) -> None:
         settings, clock = self._settings, self._clock
         registry, readiness = new_registry(), Readiness()
         readiness.block(STARTING)
@@ -186,11 +194,13 @@ class _Discovery:
             *self._webhooks(store, trust, readiness, registry),
         ]
         self.services.append(Announcement(self.services, readiness))
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._close()
+
+    async def _close(self) -> None:
         self._signers.shutdown(wait=False)
         if self._writing is not None:
             await self._writing.close()

@@ -153,6 +153,18 @@ async def test_a_taken_port_is_said_and_ends_the_start(config_dir: Path) -> None
     assert list((config_dir.parent / "private").iterdir()) == []
 
 
+async def test_a_start_that_fails_half_way_leaves_nothing_behind(config_dir: Path) -> None:
+    """Who is started again and again must not fill the disk, with private directories least of all."""
+    half = config_dir.parent / "half"
+    half.mkdir()
+    (half / "ca-key.pem").write_text("no key", encoding="utf-8")
+    with structlog.testing.capture_logs() as logs:
+        assert await run_discovery(settings(config_dir, caDir=str(half))) == 1
+    (reason,) = [entry["reason"] for entry in logs if entry["log_level"] == "error"]
+    assert str(half) in reason
+    assert list((config_dir.parent / "private").iterdir()) == []
+
+
 async def test_a_missing_directory_is_said(config_dir: Path) -> None:
     """Exit status 1; the reason names the directory."""
     with structlog.testing.capture_logs() as logs:
