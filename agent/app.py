@@ -40,6 +40,7 @@ from agent.x509.client import X509
 from agent.x509.process import X509Process
 from agent.xds_proxy.metrics import RelayMetrics
 from agent.xds_proxy.server import XdsProxy, XdsProxyOptions
+from agent.xds_proxy.unix_socket import check_unserved
 from discovery.runtime.clock import Clock
 from discovery.runtime.envoy_binary import find_envoy, mentions
 from discovery.runtime.http import HttpServer
@@ -95,7 +96,7 @@ async def run_agent(settings: Settings, *, clock: Clock) -> None:
     """Run one agent with its Envoy until Envoy has ended.
 
     Raises:
-        StartError, MetadataError, EnvoyNotFoundError, UpstreamError, ValueError: it cannot start as told.
+        StartError, MetadataError, EnvoyNotFoundError, SocketError, UpstreamError, ValueError: it cannot start as told.
         ExceptionGroup: a part failed, at the start or later; all others were released.
     """
     started_at = clock.monotonic()
@@ -109,6 +110,7 @@ async def run_agent(settings: Settings, *, clock: Clock) -> None:
     services, relay = _services(settings, host, launch, envoy, clock=clock, started_at=started_at)
     envoy.tell_epochs(relay.serve_from)
     leave = partial(farewell, launch, relay.report_health)
+    check_unserved(Path(launch.paths.xds_socket))  # before files and sockets of an agent that runs are replaced
     with bootstrap_file(settings, launch), grpc_bootstrap_file(settings, launch), _signals(envoy, leave):
         await run_all(services, until=over)
 

@@ -46,6 +46,7 @@ OS_ROOTS: Final = (
     "/etc/ssl/certs/ca-certificates",
 )
 
+_PEM_BEGINS: Final = b"-----BEGIN "
 _WINDOW_BYTES: Final = 1 << 20
 
 log = get_logger("dial")
@@ -116,12 +117,19 @@ def read_roots(roots: str) -> bytes:
     if path is None:
         raise DialError(f"trusted roots of the operating system: none of {', '.join(OS_ROOTS)} exists")
     try:
-        return path.read_bytes()
+        pem = path.read_bytes()
     except OSError as error:
-        raise DialError(
-            f"trusted roots {path}: {error.strerror or error}, want the PEM of the root that signs the control plane; "
-            "mount it there, or name another file with XDS_ROOT_CA (CA_ROOT_CA for the CA)"
-        ) from error
+        raise _bad_roots(path, error.strerror or str(error)) from error
+    if _PEM_BEGINS not in pem:  # of an empty text gRPC makes the roots of the whole web
+        raise _bad_roots(path, "no certificate in it")
+    return pem
+
+
+def _bad_roots(path: Path, reason: str) -> DialError:
+    return DialError(
+        f"trusted roots {path}: {reason}, want the PEM of the root that signs the control plane; "
+        "mount it there, or name another file with XDS_ROOT_CA (CA_ROOT_CA for the CA)"
+    )
 
 
 def _read_pair(options: UpstreamOptions) -> tuple[bytes, bytes]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import stat
 from pathlib import Path
 from typing import Final
 
 import grpc.aio
 
-__all__ = ["MAX_SOCKET_PATH_BYTES", "SocketError", "bind_socket"]
+__all__ = ["MAX_SOCKET_PATH_BYTES", "SocketError", "bind_socket", "check_unserved"]
 
 # sun_path holds 108 bytes with the terminating zero.
 MAX_SOCKET_PATH_BYTES: Final = 107
@@ -46,6 +47,26 @@ def bind_socket(server: grpc.aio.Server, path: Path, *, directory_mode: int) -> 
         raise
     except (OSError, RuntimeError) as error:
         raise SocketError(f"socket {path}: cannot be bound: {error}; is its directory writable?") from error
+
+
+def check_unserved(path: Path) -> None:
+    """See that nobody listens at a socket that is to be ours alone.
+
+    Raises:
+        SocketError: somebody does; binding would cut off the clients of a process that runs.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(0)
+        try:
+            probe.connect(str(path))
+        except BlockingIOError:
+            pass  # there is a queue of others
+        except OSError:
+            return
+    raise SocketError(
+        f"socket {path}: another process serves it; an agent runs with this configPath already, "
+        "so end that one or choose another configPath"
+    )
 
 
 def _remove_stale(path: Path) -> None:

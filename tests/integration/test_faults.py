@@ -104,18 +104,36 @@ async def live_istiod() -> AsyncIterator[tuple[FakeIstiod, int]]:
         yield istiod, port
 
 
-@pytest.mark.parametrize("name", ["root-missing", "envoy-missing", "dns-port-taken", "setting-wrong"])
+@pytest.mark.parametrize("name", ["root-missing", "root-empty", "envoy-missing", "dns-port-taken", "setting-wrong"])
 async def test_refused_starts(tmp_path: Path, name: str) -> None:
     """The agent ends with 255 and says why; no Envoy is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         dns = {"ISTIO_META_DNS_CAPTURE": "true", "DNS_PROXY_ADDR": f"127.0.0.1:{taken.getsockname()[1]}"}
         env = {"dns-port-taken": dns, "setting-wrong": {"ISTIO_META_DNS_CAPTURE": "yes"}}.get(name, {})
-        config = {"controlPlaneAuthPolicy": "MUTUAL_TLS"} if name == "root-missing" else {}
+        config = {"controlPlaneAuthPolicy": "MUTUAL_TLS"} if name.startswith("root-") else {}
+        if name == "root-empty":
+            root = tmp_path / "var/run/secrets/istio/root-cert.pem"
+            root.parent.mkdir(parents=True)
+            root.touch()
         args = ("--binary-path", "/nowhere/envoy") if name == "envoy-missing" else ()
         async with live_agent(tmp_path, "127.0.0.1:1", config=config, env=env, args=args) as agent:
             assert (await agent.wait()).code == 255
             await seen(agent, name)
             assert "Envoy started" not in agent.text
+
+
+async def test_second_agent(tmp_path: Path) -> None:
+    """Somebody tries by hand what the service does already: the first one's Envoy comes back to the control plane."""
+    async with FakeIstiod() as istiod, live_agent(tmp_path, istiod.address) as agent:
+        stream = await istiod.accept()
+        await configure_envoy(stream)
+        await agent.until("/healthz/ready", 200)
+        async with live_agent(tmp_path, istiod.address) as second:
+            assert (await second.wait()).code == 255
+            await seen(second, "second-agent")
+        stream.end(grpc.StatusCode.UNAVAILABLE, "transport is closing")
+        await istiod.accept()
+        assert tmp_path.joinpath("etc/istio/proxy/envoy-rev.json").exists()
 
 
 async def test_token_missing_then_replaced(tmp_path: Path) -> None:

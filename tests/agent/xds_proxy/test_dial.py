@@ -44,6 +44,15 @@ def test_missing_roots_say_what_to_do(tmp_path: Path) -> None:
         read_roots(str(tmp_path / "root-cert.pem"))
 
 
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\n"])
+def test_no_roots_are_not_those_of_the_web(tmp_path: Path, content: bytes) -> None:
+    """gRPC takes the public roots in the place of an empty text: whoever they vouch for could be our control plane."""
+    path = tmp_path / "root-cert.pem"
+    path.write_bytes(content)
+    with pytest.raises(DialError, match=r"root-cert\.pem: no certificate in it, want the PEM"):
+        read_roots(str(path))
+
+
 def test_system_roots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """SYSTEM means the first bundle that exists; none at all is an error."""
     bundle = tmp_path / "bundle.crt"
@@ -51,8 +60,8 @@ def test_system_roots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert find_os_roots() is None
     with pytest.raises(DialError, match="operating system"):
         read_roots("SYSTEM")
-    bundle.write_bytes(b"PEM")
-    assert read_roots("SYSTEM") == b"PEM"
+    bundle.write_bytes(b"-----BEGIN CERTIFICATE-----")
+    assert read_roots("SYSTEM") == b"-----BEGIN CERTIFICATE-----"
 
 
 def test_metadata(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
-from agent.xds_proxy.unix_socket import SocketError, bind_socket
+from agent.xds_proxy.unix_socket import SocketError, bind_socket, check_unserved
 
 
 async def test_directory_and_modes(tmp_path: Path) -> None:
@@ -31,6 +31,21 @@ async def test_stale_socket_is_replaced(tmp_path: Path) -> None:
     server = grpc.aio.server()
     bind_socket(server, path, directory_mode=0o750)
     await server.stop(None)
+
+
+def test_a_socket_that_is_served_stays(tmp_path: Path) -> None:
+    """A second agent in the same directory would cut the first one's Envoy off; what is left of a dead one may go."""
+    path = tmp_path / "XDS"
+    check_unserved(path)
+    with socket.socket(socket.AF_UNIX) as served:
+        served.bind(str(path))
+        served.listen(0)
+        for _ in range(3):  # also when its queue is full
+            with pytest.raises(
+                SocketError, match="another process serves it; an agent runs with this configPath already"
+            ):
+                check_unserved(path)
+    check_unserved(path)
 
 
 async def test_other_files_are_not_touched(tmp_path: Path) -> None:
