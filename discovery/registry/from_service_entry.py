@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_interface
 from typing import Final
 
 from discovery.registry.protocol import parse_protocol
@@ -32,7 +33,7 @@ def services_from_service_entry(
     """
     spec: ServiceEntry = obj.spec
     ports = tuple(Port(p.name, p.number, parse_protocol(p.protocol), p.target_port) for p in spec.ports)
-    addresses = tuple(_without_full_prefix(address) for address in spec.addresses)
+    addresses = tuple(dict.fromkeys(_canonical(address) for address in spec.addresses))
     return tuple(
         Service(
             ref=ServiceRef(host, obj.namespace),
@@ -55,7 +56,13 @@ def services_from_service_entry(
     )
 
 
-def _without_full_prefix(address: str) -> str:
-    """A network of one address is that address."""
-    ip, _, prefix = address.partition("/")
-    return ip if prefix == ("128" if ":" in ip else "32") else address
+def _canonical(address: str) -> str:
+    """One spelling for each: Envoy refuses all of a port's routes or chains where two are the same to it.
+
+    A network of one address is that address; host bits of others do not count.
+    """
+    try:
+        interface = ip_interface(address)
+    except ValueError:
+        return address  # a Unix socket, or told by validation
+    return str(interface.ip) if interface.network.num_addresses == 1 else str(interface.network)

@@ -6,11 +6,13 @@ Envoy can tell the two apart, else it is left out and reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+import msgspec
+
 from discovery.registry.service import Protocol, ProtocolClass, Service, ServiceRef
-from discovery.translate.listeners.spec import EVERYTHING, PLAINTEXT, Chain, ChainMatch, HttpTarget
+from discovery.translate.listeners.spec import EVERYTHING, PLAINTEXT, Chain, ChainMatch, HttpTarget, network_of
 
 __all__ = ["Attempt", "Conflict", "Entry", "sniffed"]
 
@@ -45,15 +47,17 @@ def sniffed(*, http10: bool) -> ChainMatch:
 class Entry:
     """The claims on one address and port; built up during one selection, never kept."""
 
-    __slots__ = ("family", "http", "locked", "protocol", "sniffs", "tcp")
+    __slots__ = ("_taken", "family", "http", "locked", "protocol", "sniffs", "tcp")
 
     def __init__(self, first: Attempt) -> None:
         self.protocol = first.protocol
         self.family = ProtocolClass.AUTO if first.sniff else first.protocol.family
         self.http = first.http
         self.sniffs = first.sniff
-        chains = first.tcp
-        self.tcp = {chains[0].match: chains[0]} if len(chains) == 1 else {chain.match: chain for chain in chains}
+        self.tcp: dict[ChainMatch, Chain] = {}
+        self._taken: set[tuple[object, ...]] | None = None  # looked for once there are several chains
+        for chain in first.tcp:
+            self._take(chain)
         self.locked = False  # written in a Sidecar: what the catch-all brings may not change it
 
     def claim(self, attempt: Attempt) -> str:
@@ -82,11 +86,30 @@ class Entry:
         refused = ""
         plain_http = self.http is not None and not self.sniffs
         for chain in chains:
-            if chain.match in self.tcp or (plain_http and chain.match == EVERYTHING):
+            if (plain_http and chain.match == EVERYTHING) or not self._take(chain):
                 refused = "an older service takes the same connections"
-            else:
-                self.tcp[chain.match] = chain
         return refused
+
+    def _take(self, chain: Chain) -> bool:
+        """Add a chain, without the names or ranges that earlier ones have; gives whether anything was left of it.
+
+        Envoy refuses the whole listener for one server name at one range that two chains ask for.
+        """
+        match = chain.match
+        if not self.tcp:
+            self.tcp[match] = chain
+            return True
+        if match in self.tcp:
+            return False
+        taken = self._taken
+        if taken is None:
+            taken = self._taken = {claim for earlier in self.tcp for claim in _claims(earlier)}
+        free = _free(match, taken)
+        if free is None:
+            return False
+        taken.update(_claims(free))
+        self.tcp[free] = chain if free is match else msgspec.structs.replace(chain, match=free)
+        return True
 
     def chains(self, *, http10: bool) -> list[Chain]:
         """The chains, those of TCP first."""
@@ -95,3 +118,22 @@ class Entry:
             match = sniffed(http10=http10) if self.sniffs else EVERYTHING
             chains.append(Chain(match=match, target=self.http))
         return chains
+
+
+def _claims(match: ChainMatch) -> Iterator[tuple[object, ...]]:
+    """All that Envoy looks up to find the chain."""
+    for subnet in match.subnets or ("",):
+        network = network_of(subnet) if subnet else None
+        for name in match.server_names or ("",):
+            yield match.port, match.transport, match.alpn, network, name
+
+
+def _free(match: ChainMatch, taken: set[tuple[object, ...]]) -> ChainMatch | None:
+    """What of a match nobody has taken: some of its names at all of its ranges, or some ranges; None: nothing."""
+    if taken.isdisjoint(_claims(match)):
+        return match
+    names = tuple(n for n in match.server_names if taken.isdisjoint(_claims(match._replace(server_names=(n,)))))
+    if names:
+        return match._replace(server_names=names)
+    subnets = tuple(s for s in match.subnets if taken.isdisjoint(_claims(match._replace(subnets=(s,)))))
+    return match._replace(subnets=subnets) if subnets else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import lru_cache
-from ipaddress import ip_interface
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +28,7 @@ from discovery.translate.listeners.spec import (
     TcpTarget,
     TlsServer,
     UnknownHosts,
+    network_of,
 )
 from discovery.translate.listeners.unknown_hosts import unknown_hosts_configuration
 from discovery.translate.metadata import config_path, istio_metadata
@@ -126,7 +127,7 @@ def _match(match: ChainMatch) -> bytes:
     if match.port:
         out["destination_port"] = {"value": match.port}
     if match.subnets:
-        out["prefix_ranges"] = [_range(subnet) for subnet in match.subnets]
+        out["prefix_ranges"] = [_range(network) for network in dict.fromkeys(map(network_of, match.subnets))]
     if match.server_names:
         out["server_names"] = match.server_names
     if match.transport:
@@ -136,8 +137,7 @@ def _match(match: ChainMatch) -> bytes:
     return serialize(FilterChain(filter_chain_match=out)) if out else b""
 
 
-def _range(subnet: str) -> dict[str, Any]:
-    network = ip_interface(subnet).network  # masks host bits, which Envoy ignores and people write
+def _range(network: IPv4Network | IPv6Network) -> dict[str, Any]:
     return {"address_prefix": str(network.network_address), "prefix_len": {"value": network.prefixlen}}
 
 

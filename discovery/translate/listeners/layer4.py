@@ -162,7 +162,8 @@ class _Chains:
             for route in rules.tls:
                 for match in route.match:
                     if self._met(match, rules):
-                        criteria = ChainMatch(subnets=self._subnets(match), server_names=tuple(sorted(match.sni_hosts)))
+                        names = tuple(sorted({name.lower() for name in match.sni_hosts}))  # as Envoy compares them
+                        criteria = ChainMatch(subnets=self._subnets(match), server_names=names)
                         # A second rule for the same connections is out of reach.
                         chains.setdefault(criteria, self._routed(route.route, criteria, rules.key))
         if chains:

@@ -6,6 +6,8 @@ It is the key of the rendering query (equal keys share one rendered resource), a
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from typing import NamedTuple
 
 import msgspec
@@ -30,10 +32,17 @@ __all__ = [
     "Tunnel",
     "UnknownHosts",
     "WeightedCluster",
+    "network_of",
 ]
 
 PLAINTEXT = "raw_buffer"
 TLS = "tls"
+
+
+@lru_cache(maxsize=4096)
+def network_of(subnet: str) -> IPv4Network | IPv6Network:
+    """An address or CIDR without its host bits, which Envoy ignores and people write."""
+    return ip_interface(subnet).network
 
 
 class ChainMatch(NamedTuple):

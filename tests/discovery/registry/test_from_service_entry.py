@@ -68,3 +68,12 @@ def test_allocated_addresses_are_for_hosts_without_one() -> None:
         auto_addresses={"a.example": ("240.240.0.1",)},
     )
     assert fixed.auto_addresses == ()
+
+
+def test_an_address_that_is_written_in_several_ways_counts_once() -> None:
+    """Envoy refuses all routes of a port where an address is there twice, and a listener where a range is."""
+    addresses = "[10.0.0.1, 10.0.0.1/32, 10.9.9.9/8, 10.0.0.0/8, 'fd00::1', 'FD00:0::1']"
+    (service,) = services_from_service_entry(
+        istio(Kind.SERVICE_ENTRY, f"{{hosts: [a.example], addresses: {addresses}}}")
+    )
+    assert service.addresses == ("10.0.0.1", "10.0.0.0/8", "fd00::1")

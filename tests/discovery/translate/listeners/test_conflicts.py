@@ -94,3 +94,34 @@ def test_http10_is_sniffed_on_request() -> None:
     """HTTP/1.0 is taken for HTTP only where the proxy accepts it."""
     assert "http/1.0" not in sniffed(http10=False).alpn
     assert "http/1.0" in sniffed(http10=True).alpn
+
+
+def _match(subnets: str = "", names: str = "") -> ChainMatch:
+    return ChainMatch(subnets=tuple(subnets.split()), server_names=tuple(names.split()))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [
+        (_match(names="a b"), _match(names="b c"), _match(names="c")),
+        (_match(names="a b"), _match(names="b"), None),
+        (_match("10.0.0.0/8", "a"), _match("11.0.0.0/8", "a"), _match("11.0.0.0/8", "a")),
+        (_match("10.0.0.0/8 11.0.0.0/8"), _match("11.2.3.4/8 12.0.0.0/8"), _match("12.0.0.0/8")),
+        (_match("10.0.0.0/8"), _match("10.9.9.9/8"), None),
+        (_match("10.0.0.0/8"), _match("10.0.0.0/16"), _match("10.0.0.0/16")),
+        (_match("10.0.0.1"), _match("10.0.0.1/32"), None),
+        (_match("10.0.0.0/8", "a b"), _match("10.0.0.0/8 11.0.0.0/8", "b c"), _match("10.0.0.0/8 11.0.0.0/8", "c")),
+        (_match("10.0.0.0/8", "a b"), _match("10.0.0.0/8 11.0.0.0/8", "a b"), _match("11.0.0.0/8", "a b")),
+        (_match("fd00::/8"), _match("fd00:0::/8"), None),
+    ],
+)
+def test_of_a_later_chain_stays_what_no_earlier_one_has(
+    first: ChainMatch, second: ChainMatch, left: ChainMatch | None
+) -> None:
+    """Two chains for one name at one range are a listener that Envoy refuses, with all services on it."""
+    entry = Entry(_tcp("a", first))
+    assert bool(entry.claim(_tcp("b", second))) is (left is None)
+    found = {chain.target.stat_prefix: chain.match for chain in entry.chains(http10=False)}
+    assert found == {"a": first} | ({"b": left} if left is not None else {})
+    together = Entry(Attempt(None, Protocol.TCP, tcp=(_chain("a", first), _chain("b", second))))
+    assert {chain.target.stat_prefix: chain.match for chain in together.chains(http10=False)} == found
