@@ -19,6 +19,7 @@ CLAIM: Final = "@request.auth.claims"
 _HEADER: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+\Z")
 _BREAKS: Final = re.compile(r"[\x00\r\n]")
 _MAX_VALUE_BYTES: Final = 16_384
+_MAX_PARAMETER_BYTES: Final = 1024
 # A command of Envoy's, such as %REQ(x-id):20%, or the sign itself.
 _COMMAND: Final = re.compile(r"%(?:%|[A-Z0-9_]+(?:\(.*?\))?(?::[0-9]+)?%)")
 _CLAIM: Final = re.compile(re.escape(CLAIM) + r"(?:\.[^\[\]]+|(?:\[[^\[\]]+\])+)\Z")
@@ -42,6 +43,10 @@ def check_match(match: HTTPMatchRequest, at: str) -> Iterator[Problem]:
                 yield error(f"{at}.{field}", "want a name, got none")
             elif field != "queryParams":
                 yield from _matched_name(header, f"{at}.{field}")
+            elif len(header.encode()) > _MAX_PARAMETER_BYTES:
+                yield error(
+                    f"{at}.{field}", f"want names of at most {_MAX_PARAMETER_BYTES} bytes, got {header[:40]!r}..."
+                )
             yield from check_string(string, f"{at}.{field}[{header!r}]")
     yield from check_labels(match.source_labels, f"{at}.sourceLabels")
     if match.port:

@@ -13,6 +13,7 @@ from discovery.schema.destination_rule import (
 )
 from discovery.schema.proto_json import Problem
 from discovery.validation.fields import check_duration, error, warning
+from discovery.validation.http_match import check_one_line
 
 __all__ = ["check_load_balancer"]
 
@@ -43,6 +44,10 @@ def check_load_balancer(settings: LoadBalancerSettings, at: str) -> Iterator[Pro
 def _hash(settings: ConsistentHashLB, at: str) -> Iterator[Problem]:
     if settings.http_cookie is not None and not settings.http_cookie.name:
         yield error(f"{at}.httpCookie.name", "want the name of a cookie, got none")
+    yield from check_one_line(settings.http_header_name or "", f"{at}.httpHeaderName")
+    for i, attribute in enumerate(settings.http_cookie.attributes if settings.http_cookie is not None else ()):
+        yield from check_one_line(attribute.name, f"{at}.httpCookie.attributes[{i}].name")
+        yield from check_one_line(attribute.value, f"{at}.httpCookie.attributes[{i}].value")
     if settings.minimum_ring_size:
         yield warning(f"{at}.minimumRingSize", "is deprecated", "use ringHash")
         yield from _ring_size(settings.minimum_ring_size, f"{at}.minimumRingSize")

@@ -21,6 +21,7 @@ def _paths(route: dict[str, Any], **spec: Any) -> list[str]:
         ({"headers": {"x a": {"exact": "b"}}}, ["match[0].headers"]),
         ({"withoutHeaders": {"": {"exact": "b"}}}, ["match[0].withoutHeaders"]),
         ({"queryParams": {"a b": {"exact": "b"}}}, []),
+        ({"queryParams": {"a" * 1025: {"exact": "b"}}}, ["match[0].queryParams"]),
         ({"uri": {"prefix": ""}}, []),
         ({"uri": {"regex": "(a"}}, ["match[0].uri.regex"]),
         ({"method": {"prefix": ""}}, ["match[0].method.prefix"]),

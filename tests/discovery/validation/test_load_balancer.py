@@ -18,6 +18,11 @@ def rule(load_balancer: dict[str, Any]) -> dict[str, Any]:
     [
         ({"simple": "RANDOM"}, []),
         ({"consistentHash": {"httpCookie": {"name": ""}}}, ["consistentHash.httpCookie.name"]),
+        ({"consistentHash": {"httpHeaderName": "a\n"}}, ["consistentHash.httpHeaderName"]),
+        (
+            {"consistentHash": {"httpCookie": {"name": "a", "attributes": [{"name": "a\n", "value": "\r"}]}}},
+            ["consistentHash.httpCookie.attributes[0].name", "consistentHash.httpCookie.attributes[0].value"],
+        ),
         ({"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 65537}}}, []),
         (
             {"consistentHash": {"useSourceIp": True, "maglev": {"tableSize": 65536}}},
