@@ -51,7 +51,8 @@ class HttpServer:
     """Serves one handler on one address, as a ``Service``: entering binds, ``run`` accepts, leaving closes.
 
     Error handling: a handler's ``HttpError`` becomes its status; any other exception is logged and becomes 500, and
-    ends that connection only. Beyond ``limits.connections`` a new connection is closed unanswered.
+    ends that connection only. Beyond ``limits.connections`` the one that has waited longest for a request makes room
+    for a new one; where all are being answered, the new one is closed unanswered.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class HttpServer:
         self._server: asyncio.Server | None = None
         self._group: asyncio.TaskGroup | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._waiting: dict[asyncio.StreamWriter, None] = {}  # for a request, longest first
 
     @property
     def name(self) -> str:
@@ -126,12 +128,25 @@ class HttpServer:
                 writer.close()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._group is None or len(self._open) >= self._limits.connections:
+        if self._group is None or not self._make_room():
             _LOG.warning("connection refused", server=self._name, open=len(self._open))
             writer.close()
             return
         self._open.add(writer)
+        self._waiting[writer] = None
         self._group.create_task(self._connection(reader, writer), name=f"{self._name} connection")
+
+    def _make_room(self) -> bool:
+        """Whether one more may come. Whoever only holds connections open must not keep others out, say probes."""
+        if len(self._open) < self._limits.connections:
+            return True
+        idle = next(iter(self._waiting), None)
+        if idle is None:
+            return False
+        del self._waiting[idle]
+        self._open.discard(idle)
+        idle.transport.abort()
+        return True
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peername = writer.get_extra_info("peername")
@@ -149,11 +164,14 @@ class HttpServer:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> bool:
         """One request and its answer; whether another may follow."""
+        self._waiting[writer] = None
         try:
             request = await self._read(reader, peer)
         except HttpError as error:
             await self._send(writer, _failure(error), keep_alive=False)
             return False
+        finally:
+            self._waiting.pop(writer, None)
         if request is None:
             return False
         response = await self._answer(request)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from discovery.runtime.http import HttpError, HttpServer, Limits, Request, Response
+from discovery.runtime.http import Handler, HttpError, HttpServer, Limits, Request, Response
 
 
 async def _echo(request: Request) -> Response:
@@ -22,8 +22,8 @@ async def _echo(request: Request) -> Response:
 
 
 @contextlib.asynccontextmanager
-async def _serving(limits: Limits | None = None) -> AsyncIterator[HttpServer]:
-    async with HttpServer("test", _echo, host="127.0.0.1", limits=limits) as server, asyncio.TaskGroup() as group:
+async def _serving(limits: Limits | None = None, handler: Handler = _echo) -> AsyncIterator[HttpServer]:
+    async with HttpServer("test", handler, host="127.0.0.1", limits=limits) as server, asyncio.TaskGroup() as group:
         task = group.create_task(server.run())
         yield server
         task.cancel()
@@ -83,14 +83,39 @@ async def test_a_dawdler_is_cut() -> None:
 
 
 async def test_connections_are_bounded() -> None:
-    """Beyond the limit a connection is closed at once; those before it are served."""
-    async with _serving(Limits(connections=1)) as server:
+    """Where all are being answered, one more is closed at once; those before it are served."""
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        asked.set()
+        await go.wait()
+        return await _echo(request)
+
+    async with _serving(Limits(connections=1), slow) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"GET /1 HTTP/1.1\r\nHost: h\r\n\r\n")
-        await reader.readuntil(b"GET /1 ")
+        await asked.wait()
         with contextlib.suppress(ConnectionResetError):  # a close with our bytes unread is a reset
             assert await _talk(server.port, b"GET /2 HTTP/1.1\r\nHost: h\r\n\r\n") == b""
+        go.set()
+        await reader.readuntil(b"GET /1 ")
         writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /1 HT", b"POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx"])
+async def test_who_holds_connections_keeps_nobody_out(sent: bytes) -> None:
+    """Whether silent or slow: the one that has waited longest makes room, the others stay."""
+    async with _serving(Limits(connections=2)) as server:
+        held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
+        for _, writer in held:
+            writer.write(sent)
+            await writer.drain()
+        assert b"GET /new " in await _talk(server.port, b"GET /new HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert await held[0][0].read() == b""
+        assert not held[1][0].at_eof()
+        for _, writer in held:
+            writer.close()
 
 
 async def test_stopping_cuts_open_connections() -> None:
