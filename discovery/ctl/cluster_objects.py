@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from discovery.kube.errors import ForbiddenError, NotFoundError
+from discovery.kube.nesting import PAGE_LEVEL, without_depths
 from discovery.kube.resources import Resource
 from discovery.sources.kubernetes_kinds import DEFINITIONS, decode_definition
 
@@ -79,10 +80,17 @@ async def _mesh_kinds(client: KubeClient) -> AsyncIterator[tuple[str, Resource]]
 async def _items(client: KubeClient, resource: Resource, namespace: str = "") -> AsyncIterator[dict[str, Any]]:
     query = {"limit": _PAGE}
     while True:
-        page = msgspec.json.decode(await client.get(resource.collection(namespace), query), type=dict[str, Any])
+        page = _page(await client.get(resource.collection(namespace), query))
         for item in page.get("items") or ():
             item.get("metadata", {}).pop("managedFields", None)
             yield item
         query["continue"] = page.get("metadata", {}).get("continue") or ""
         if not query["continue"]:
             return
+
+
+def _page(data: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except RecursionError:  # of an object that is nested too deeply; the control plane reads it so, too
+        return msgspec.json.decode(without_depths(data, level=PAGE_LEVEL), type=dict[str, Any])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from discovery.ctl.cluster_objects import read_cluster
+from discovery.kube.client import KubeClient
 from tests.kit.kube_api.handle import KubeApi
 from tests.kit.kube_clients import client_of
 from tests.kit.kube_cluster import crds, service
@@ -95,3 +97,21 @@ async def test_what_one_may_not_read_is_named(kube_api: KubeApi, tmp_path: Path)
         "configmaps",
     ]
     await kube_api.delete(*granted)
+
+
+class _Deep:
+    """An API server with one Service that is nested deeper than a decoder goes."""
+
+    server = "https://deep"
+
+    async def get(self, path: str, _: Mapping[str, str]) -> bytes:
+        deep = b'{"a":' * 5000 + b"1" + b"}" * 5000
+        item = b'{"metadata":{"name":"web","namespace":"shop"},"spec":{"selector":{"app":"web"},"deep":%s}}' % deep
+        return b'{"metadata":{},"items":[%s]}' % (item if path.endswith("/services") else b"")
+
+
+async def test_an_object_that_is_nested_too_deeply_does_not_end_the_reading() -> None:
+    """What is not too deep of it is told; the rest is a text, as the control plane reads it."""
+    found = await read_cluster(cast(KubeClient, _Deep()), "istio-system")
+    (service_,) = found.documents
+    assert service_["spec"] == {"selector": {"app": "web"}, "deep": "more than 500 levels of nesting"}
