@@ -166,6 +166,7 @@ class ProxyConfig(_Message, frozen=True, kw_only=True):
 _DURATIONS: Final = frozenset({"drainDuration", "terminationDrainDuration", "fileFlushInterval", "time", "interval"})
 # Keys of these maps belong to users and are no field names.
 _USER_MAPS: Final = frozenset({"proxyMetadata", "runtimeValues", "customTags"})
+_TEXT_MAPS: Final = ("proxyMetadata", "runtimeValues")
 _SNAKE: Final = re.compile(r"_([a-z0-9])")
 # Protobuf numbers its enumerations, and some writers print the numbers.
 _ENUMS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -239,8 +240,14 @@ def decode_proxy_config(document: Mapping[str, Any]) -> ProxyConfig:
     Raises:
         ProxyConfigError: a field has a value of the wrong type.
     """
+    canonical = _canonical(document, "")
+    for name in _TEXT_MAPS:
+        members = canonical.get(name)
+        for key, value in members.items() if isinstance(members, Mapping) else ():
+            if not isinstance(value, str):
+                raise ProxyConfigError(f"ProxyConfig {name}.{key}: {value!r} is no text, want it in quotes")
     try:
-        return msgspec.convert(_canonical(document, ""), ProxyConfig, strict=False)
+        return msgspec.convert(canonical, ProxyConfig, strict=False)
     except msgspec.ValidationError as error:
         raise ProxyConfigError(f"ProxyConfig: {error}") from None
 

@@ -81,6 +81,9 @@ def test_encoding_leaves_out_zero_values() -> None:
         ({"drainDuration": "soon"}, "drainDuration: 'soon' is no duration"),
         ({"controlPlaneAuthPolicy": "TLS"}, "want one of NONE, MUTUAL_TLS"),
         ({"proxyAdminPort": "x"}, r"proxyAdminPort"),
+        ({"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": True}}, "proxyMetadata.ISTIO_META_DNS_CAPTURE: True is no text"),
+        ({"runtime_values": {"overload.x": 5}}, "runtimeValues.overload.x: 5 is no text, want it in quotes"),
+        ({"proxyMetadata": "A=b"}, "proxyMetadata"),
         ({"envoyMetricsService": {"tlsSettings": {"mode": 9}}}, "envoyMetricsService.tlsSettings.mode"),
     ],
 )
