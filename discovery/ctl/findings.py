@@ -14,7 +14,7 @@ from discovery.schema.findings import Finding, Severity
 from discovery.schema.kinds import find_kind
 from discovery.schema.meta import Object, ObjectKey, Origin
 from discovery.schema.yaml_text import YamlError, parse_yaml, split_documents
-from discovery.sources.documents import FileContent, read_documents
+from discovery.sources.documents import LAST_GOOD, FileContent, read_documents
 from discovery.sources.scan import Known, scan
 from discovery.validation.admission import judge_admission
 from discovery.validation.analyze.resource import Resource, read_resources
@@ -83,7 +83,13 @@ def findings_in(files: Iterable[ManifestFile]) -> list[Finding]:
     found += [finding for file in contents for document in file.content.documents for finding in document.findings]
     found += _twice(objects_in(contents))
     found += untranslated(obj.key for obj in objects_in(contents))
-    return sorted(found, key=lambda finding: (finding.origin.path, finding.origin.line))
+    return sorted(map(_offline, found), key=lambda finding: (finding.origin.path, finding.origin.line))
+
+
+def _offline(finding: Finding) -> Finding:
+    """The finding without what only those do who serve the files."""
+    hint = finding.hint.removesuffix(LAST_GOOD).removesuffix("; ")
+    return finding if hint == finding.hint else msgspec.structs.replace(finding, hint=hint)
 
 
 def refusals_in(files: Iterable[ManifestFile]) -> Iterator[Finding]:

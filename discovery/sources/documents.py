@@ -13,9 +13,12 @@ from discovery.schema.meta import Object, ObjectKey, Origin
 from discovery.schema.yaml_text import Piece, YamlError, parse_yaml, split_documents
 from discovery.validation.loading import accepted
 
-__all__ = ["MAX_FILE_BYTES", "Document", "FileContent", "read_documents", "unreadable_file"]
+__all__ = ["LAST_GOOD", "MAX_FILE_BYTES", "Document", "FileContent", "read_documents", "unreadable_file"]
 
 MAX_FILE_BYTES = 64 << 20  # a guard against pointing at the wrong directory, not a limit that anybody should meet
+
+LAST_GOOD = "the last good version is kept"
+"""A hint of those who serve what they read."""
 
 _SOURCE = "directory"
 
@@ -80,7 +83,7 @@ def _decode_document(path: str, piece: Piece, digest: bytes = b"") -> Document:
         value = parse_yaml(piece.text)
     except YamlError as error:
         where = Origin(_SOURCE, path, piece.line + error.line - 1)
-        finding = Finding("", "", f"no valid YAML: {error.problem}", "the last good version is kept", origin=where)
+        finding = Finding("", "", f"no valid YAML: {error.problem}", LAST_GOOD, origin=where)
         return Document(digest, piece.line, findings=(finding,), unreadable=True)
     result = accepted(decode(value, origin=origin))
     unnamed = has_errors(result.findings) and not result.objects and not result.broken
@@ -106,6 +109,6 @@ def _at_line(document: Document, path: str, line: int) -> Document:
 
 
 def _unreadable(path: str, line: int, problem: str, hint: str = "") -> FileContent:
-    hint = "; ".join(part for part in (hint, "the last good version is kept") if part)
+    hint = "; ".join(part for part in (hint, LAST_GOOD) if part)
     finding = Finding("", "", problem, hint, origin=Origin(_SOURCE, path, line))
     return FileContent(path, findings=(finding,), unreadable=True)

@@ -51,3 +51,16 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     """With its name."""
     with pytest.raises(CtlError, match=r"nothing\.yaml: No such file"):
         read_files([tmp_path / "nothing.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [(b"a: [b", ":1: no valid YAML: "), (b"a: \xff", "want UTF-8, got the byte 0xff (save the file as UTF-8)")],
+)
+def test_nothing_is_said_of_versions_that_nobody_has(tmp_path: Path, data: bytes, told: str) -> None:
+    """A last good version is kept by those who serve."""
+    path = tmp_path / "a.yaml"
+    path.write_bytes(data)
+    (finding,) = findings_in(read_files([path]))
+    assert told in str(finding)
+    assert "last good" not in str(finding)
