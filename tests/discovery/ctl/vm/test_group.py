@@ -14,8 +14,28 @@ def test_only_what_was_said_is_written() -> None:
     assert document["spec"] == {"metadata": {}, "template": {"serviceAccount": "web"}}
 
 
+@pytest.mark.parametrize(
+    ("name", "namespace", "account", "labels", "words"),
+    [
+        ("Bad_Name", "shop", "default", {}, "--name 'Bad_Name': want lower-case letters"),
+        ("vm", "", "default", {}, "--namespace '': want"),
+        ("vm", "shop", "a b", {}, "--serviceAccount 'a b': want"),
+        ("vm", "shop", "default", {"a b": "c"}, "--labels: want the name of a label, got 'a b'"),
+        ("vm", "shop", "default", {"a": "-"}, "--labels: want the value of a label for a, got '-'"),
+    ],
+)
+def test_names_that_a_cluster_would_refuse(
+    name: str, namespace: str, account: str, labels: dict[str, str], words: str
+) -> None:
+    """Are refused here, by the flag that has them."""
+    with pytest.raises(CtlError, match=words):
+        build_group(name, namespace, labels=labels, annotations={}, ports={}, service_account=account)
+
+
 def test_pairs() -> None:
-    """A value may be empty and hold an equals sign."""
+    """A value may be empty and hold an equals sign; none is silently lost."""
+    with pytest.raises(CtlError, match="--ports: http is there twice"):
+        parse_ports("http=80,grpc=81,http=82")
     assert parse_pairs("--labels", "a=b, c=d=e,f=") == {"a": "b", "c": "d=e", "f": ""}
     with pytest.raises(CtlError, match="--labels 'a': want name=value"):
         parse_pairs("--labels", "a")
