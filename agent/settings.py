@@ -296,11 +296,12 @@ def _check_ports(config: ProxyConfig, env: Environment, findings: list[str]) -> 
         "ENVOY_SECURE_METRICS_PORT": env.secure_metrics_port,
         "ENVOY_SECURE_MERGED_METRICS_PORT": env.secure_merged_metrics_port,
     }
+    ours = not (env.disable_envoy or config.custom_config_file)  # else nobody listens there, or the file says who does
     owners = {config.proxy_admin_port: "ProxyConfig proxyAdminPort"}
     for name, port in optional.items():
         if not 0 <= port < 65536:
             findings.append(f"{name} is {port}, want 1 to 65535, or 0 for none")
-        elif port and (owner := owners.setdefault(port, name)) != name:
+        elif ours and port and (owner := owners.setdefault(port, name)) != name:
             findings.append(f"{name} is {port}, as {owner} is; want a port of its own")
 
 

@@ -117,6 +117,15 @@ def test_what_cannot_work_is_told(tmp_path: Path, flags: dict[str, str], env: di
     assert finding in caught.value.findings[0]
 
 
+@pytest.mark.parametrize(
+    "env", [{"DISABLE_ENVOY": "true"}, {"PROXY_CONFIG": '{"customConfigFile": "/envoy.yaml", "statusPort": 15021}'}]
+)
+def test_ports_of_no_envoy_of_ours_are_free(tmp_path: Path, env: dict[str, str]) -> None:
+    """Without one nobody listens at them; with a file of the user's own that file says who does."""
+    told = {"PROXY_CONFIG": '{"statusPort": 15021}', **env}
+    assert settings(tmp_path, env=told).config.status_port == 15021
+
+
 def test_all_findings_are_told_at_once(tmp_path: Path) -> None:
     """Nobody wants to start five times to find five mistakes."""
     with pytest.raises(SettingsError) as caught:
