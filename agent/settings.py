@@ -282,6 +282,9 @@ def _check(config: ProxyConfig, env: Environment, findings: list[str]) -> None:
     ):
         if text and (seconds := parse_duration(text)) < 0:
             findings.append(f"ProxyConfig {name} is {seconds:g} s, want no negative duration")
+    if env.dns_forward_timeout_s <= 0:
+        text = f"DNS_FORWARD_TIMEOUT is {env.dns_forward_timeout_s:g} s, in which no name server answers; want more"
+        findings.append(text)
     _check_identity(env, findings)
 
 

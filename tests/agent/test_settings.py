@@ -95,6 +95,7 @@ def test_the_host_is_written_into_addresses(tmp_path: Path, host_ip: str, addres
         ({}, {"PROXY_CONFIG": '{"tracing": {"zipkin": {"address": "z"}}}'}, "tracing: 'z' is no address"),
         ({}, {"PROV_CERT": "/a", "FILE_MOUNTED_CERTS": "true"}, "exclude each other"),
         ({}, {"WORKLOAD_IDENTITY_SOCKET_FILE": "a/b"}, "want a file name without a directory"),
+        ({}, {"DNS_FORWARD_TIMEOUT": "0s"}, "DNS_FORWARD_TIMEOUT is 0 s, in which no name server answers"),
         ({}, {"WORKLOAD_RSA_KEY_SIZE": "1024"}, f"want 2048 to {MAX_RSA_BITS}"),
         ({}, {"WORKLOAD_RSA_KEY_SIZE": str(MAX_RSA_BITS + 1)}, f"want 2048 to {MAX_RSA_BITS}"),
         ({}, {"ECC_SIGNATURE_ALGORITHM": "RSA"}, "'RSA' is unknown, want ECDSA, or leave it unset"),
