@@ -171,7 +171,6 @@ class SecretRoots:
 
     Attributes:
         roots: the material in use.
-        problem: why the Secret as it is now is not in use; empty when it is.
     """
 
     name = "authority in a Secret"
@@ -180,8 +179,13 @@ class SecretRoots:
         self._place = place
         self._held = held
         self._changed = asyncio.Event()
+        self._problems: dict[str, str] = {}  # by Secret: each of the two has its own, and is heard of by itself
         self.roots = CaRoots(place.settings.ca, held.ca, RootOrigin.SECRET)
-        self.problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Why the Secret as it is now is not in use; empty when it is."""
+        return "; ".join(self._problems.values())
 
     async def __aenter__(self) -> Self:
         """Nothing to bind."""
@@ -252,9 +256,9 @@ class SecretRoots:
         if not self._counts(name):
             return
         if name != self._held.name:
-            self.problem = ""  # it was not in use
+            self._problems.pop(name, None)  # it was not in use
             return
-        self.problem = "the Secret is gone"
+        self._problems[name] = "the Secret is gone"
         what_next = "the leader writes it again" if self._held.ours else "write it again before the next start"
         _log.error("authority's Secret was deleted; it is still in use", secret=name, what_next=what_next)
         self._changed.set()
@@ -266,10 +270,12 @@ class SecretRoots:
             found = decode_ca_secret(data, at=self._place.timing.clock.now())
             changed = self.roots.adopt(found.ca)
         except CaError as error:
-            self.problem = str(error)
+            self._problems[name] = str(error)
             _log.error("authority's Secret cannot be used; the present one stays", secret=name, reason=str(error))
             return
-        self.problem = ""
+        self._problems.pop(name, None)
+        if found.name != self._held.name:
+            self._problems.clear()  # the other one does not count any more
         self._held = found
         if changed:
             _log.info("authority changed", secret=found.name, roots=len(found.ca.roots.roots))

@@ -332,6 +332,25 @@ async def test_ours_does_not_come_back_over_an_operators(kube_api: KubeApi) -> N
             assert replica.roots.current.certificate == theirs.certificate
 
 
+async def test_what_is_wrong_with_an_operators_secret_stays_told_while_ours_changes(kube_api: KubeApi) -> None:
+    """Each of the two is heard of by itself."""
+    namespace, theirs = await kube_api.new_namespace(), present_root("theirs")
+    async with client_of(kube_api) as client:
+        replica = await opened(client, namespace)
+        ours = replica.roots.current
+        async with running(replica.run):
+            await kube_api.apply(plugged_in(namespace, theirs))
+            await eventually(lambda: "none in common" in replica.problem)
+            more = msgspec.structs.replace(ours, roots=ours.roots + present_root("third").roots)
+            await kube_api.apply(msgspec.json.decode(encode_ca_secret(more, namespace=namespace, name=CA_SECRET)))
+            await eventually(lambda: replica.roots.current.roots == more.roots)
+            assert "none in common" in replica.problem
+            both = msgspec.structs.replace(theirs, roots=theirs.roots + ours.roots)
+            await kube_api.apply(plugged_in(namespace, both))
+            await eventually(lambda: replica.roots.current.certificate == theirs.certificate)
+            assert replica.problem == ""
+
+
 async def test_files_take_the_place_of_a_secret(kube_api: KubeApi, tmp_path: Path) -> None:
     """The kubelet mounts what the Secret holds; then only the files count, and nobody looks after a Secret."""
     namespace, theirs = await kube_api.new_namespace(), present_root("theirs")
