@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from discovery.inject.native_sidecar import NativeSidecars
+from discovery.settings_reader import SettingsReader
 
 __all__ = ["ADMISSION_VARIABLES", "AdmissionSettings", "read_admission_settings"]
 
@@ -30,19 +31,7 @@ class AdmissionSettings(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str] = {}
 
 
-class Reader(Protocol):
-    """Typed access to variables that gathers what is wrong in ``findings``."""
-
-    findings: list[str]
-
-    def variable(self, name: str) -> str:
-        """The text."""
-
-    def switch(self, name: str) -> bool:
-        """A boolean."""
-
-
-def read_admission_settings(read: Reader, environ: Mapping[str, str]) -> AdmissionSettings:
+def read_admission_settings(read: SettingsReader, environ: Mapping[str, str]) -> AdmissionSettings:
     """Read all of them; what is wrong is among the reader's findings."""
     return AdmissionSettings(
         inject=read.switch("INJECT_ENABLED"),
@@ -53,7 +42,7 @@ def read_admission_settings(read: Reader, environ: Mapping[str, str]) -> Admissi
     )
 
 
-def _native(read: Reader) -> NativeSidecars:
+def _native(read: SettingsReader) -> NativeSidecars:
     text = read.variable("ENABLE_NATIVE_SIDECARS").lower()
     if text not in list(NativeSidecars):
         read.findings.append(f"ENABLE_NATIVE_SIDECARS={text!r}: want true, false or auto")
@@ -61,7 +50,7 @@ def _native(read: Reader) -> NativeSidecars:
     return NativeSidecars(text)
 
 
-def _policy(read: Reader) -> str:
+def _policy(read: SettingsReader) -> str:
     text = read.variable("COMPLIANCE_POLICY")
     if text not in _POLICIES:
         read.findings.append(f"COMPLIANCE_POLICY={text!r}: want one of {', '.join(_POLICIES[1:])}, or nothing")

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from discovery.admission_settings import ADMISSION_VARIABLES, AdmissionSettings, read_admission_settings
+from discovery.settings_reader import Address, SettingsReader
 from discovery.token_settings import TOKEN_VARIABLES, TokenSettings, read_token_settings
-from discovery.wire.durations import DurationError, parse_duration
 from discovery.writing_settings import WRITING_VARIABLES, WritingSettings, read_writing_settings
 
 __all__ = ["FLAGS", "VARIABLES", "Address", "Flag", "Settings", "SettingsError", "Variable", "load_settings"]
@@ -164,13 +164,6 @@ VARIABLES: Final[tuple[Variable, ...]] = (
 )
 
 
-class Address(NamedTuple):
-    """A listen address; ``host`` empty means all."""
-
-    host: str
-    port: int
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What one control plane runs by. Addresses are None where the port is off."""
 
@@ -242,63 +235,6 @@ def process_environ() -> dict[str, str]:
     return dict(os.environ)  # noqa: TID251 - the one place
 
 
-class _Reader:
-    """Typed access to flags and variables that gathers everything that is wrong."""
-
-    def __init__(self, flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
-        self._flags = flags
-        self._environ = environ
-        self._defaults = {variable.name: variable.default for variable in VARIABLES}
-        self.findings: list[str] = []
-
-    def flag(self, name: str) -> str:
-        return str(self._flags[name])
-
-    def variable(self, name: str) -> str:
-        return self._environ.get(name, self._defaults[name])
-
-    def flag_or_variable(self, flag: str, variable: str, default: str) -> str:
-        """The flag where it was given, else the variable, else the default."""
-        value = self.flag(flag)
-        return value if value != default else self._environ.get(variable, default)
-
-    def duration(self, text: str, where: str) -> timedelta:
-        try:
-            return timedelta(seconds=parse_duration(text))
-        except DurationError as error:
-            self.findings.append(f"{where}: {error}")
-            return timedelta()
-
-    def number(self, flag: str) -> float:
-        text = self.flag(flag)
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1
-        if not 0 <= value < 1e9:  # also not for infinity and what is no number
-            self.findings.append(f"--{flag} {text!r}: want a number, 0 or more")
-            return 0
-        return value
-
-    def switch(self, name: str) -> bool:
-        text = self.variable(name)
-        if text.lower() in ("1", "t", "true"):
-            return True
-        if text.lower() not in ("0", "f", "false"):
-            self.findings.append(f"{name}={text!r} is no boolean, want true or false")
-        return False
-
-    def address(self, name: str) -> Address | None:
-        text = self.flag(name)
-        if not text:
-            return None
-        host, _, port = text.rpartition(":")
-        if not port.isdecimal() or int(port) > 65535:
-            self.findings.append(f"--{name} {text!r}: want host:port or :port, with port 0 to 65535; empty for off")
-            return None
-        return Address(host.strip("[]"), int(port))
-
-
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -309,7 +245,7 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Setti
     Raises:
         SettingsError: something is wrong that the control plane cannot start with.
     """
-    read = _Reader(flags, environ)
+    read = SettingsReader(flags, environ, {variable.name: variable.default for variable in VARIABLES})
     age = read.duration(read.flag("keepaliveMaxServerConnectionAge"), "--keepaliveMaxServerConnectionAge")
     settings = Settings(
         config_dir=read.flag("configDir"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from discovery.auth.oidc_rule import OidcRule, OidcRuleError, parse_oidc_rule
+from discovery.settings_reader import SettingsReader
 
 __all__ = ["TOKEN_VARIABLES", "TokenSettings", "read_token_settings"]
 
@@ -37,22 +38,7 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     skip_verify: bool = False
 
 
-class Reader(Protocol):
-    """Typed access to variables that gathers what is wrong in ``findings``."""
-
-    findings: list[str]
-
-    def variable(self, name: str) -> str:
-        """The text."""
-
-    def switch(self, name: str) -> bool:
-        """A boolean."""
-
-    def duration(self, text: str, where: str) -> timedelta:
-        """A length of time."""
-
-
-def read_token_settings(read: Reader) -> TokenSettings:
+def read_token_settings(read: SettingsReader) -> TokenSettings:
     """Read all of them; what is wrong is among the reader's findings."""
     name = "PILOT_JWT_PUB_KEY_REFRESH_INTERVAL"
     found = len(read.findings)
@@ -67,7 +53,7 @@ def read_token_settings(read: Reader) -> TokenSettings:
     )
 
 
-def _rule(read: Reader) -> OidcRule | None:
+def _rule(read: SettingsReader) -> OidcRule | None:
     text = read.variable("JWT_RULE")
     if not text:
         return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
+
+from discovery.settings_reader import SettingsReader
 
 __all__ = ["WRITING_VARIABLES", "WritingSettings", "read_writing_settings"]
 
@@ -65,22 +67,7 @@ class WritingSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_node_accounts: frozenset[tuple[str, str]] = frozenset()
 
 
-class Reader(Protocol):
-    """Typed access to variables that gathers what is wrong in ``findings``."""
-
-    findings: list[str]
-
-    def variable(self, name: str) -> str:
-        """The text."""
-
-    def switch(self, name: str) -> bool:
-        """A boolean."""
-
-    def duration(self, text: str, where: str) -> timedelta:
-        """A time."""
-
-
-def read_writing_settings(read: Reader) -> WritingSettings:
+def read_writing_settings(read: SettingsReader) -> WritingSettings:
     """Read all of them; what is wrong is among the reader's findings."""
     check, percent = WRITING_VARIABLES[2][0], WRITING_VARIABLES[3][0]
     return WritingSettings(
@@ -98,7 +85,7 @@ def read_writing_settings(read: Reader) -> WritingSettings:
     )
 
 
-def _percent(read: Reader, name: str) -> int:
+def _percent(read: SettingsReader, name: str) -> int:
     text = read.variable(name)
     if not text.isdecimal() or not 0 < int(text) < 100:
         read.findings.append(f"{name}={text!r}: want a whole number of percent, 1 to 99")
@@ -106,7 +93,7 @@ def _percent(read: Reader, name: str) -> int:
     return int(text)
 
 
-def _accounts(read: Reader, name: str) -> frozenset[tuple[str, str]]:
+def _accounts(read: SettingsReader, name: str) -> frozenset[tuple[str, str]]:
     found = set()
     for part in filter(None, (part.strip() for part in read.variable(name).split(","))):
         namespace, slash, account = part.partition("/")

@@ -1,32 +1,18 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
+from discovery.settings_reader import SettingsReader
 from discovery.writing_settings import WRITING_VARIABLES, WritingSettings, read_writing_settings
 
 
-class Variables:
-    """The reader of ``settings``, in small."""
-
-    def __init__(self, **given: str) -> None:
-        self._values = {name: default for name, default, _ in WRITING_VARIABLES} | given
-        self.findings: list[str] = []
-
-    def variable(self, name: str) -> str:
-        return self._values[name]
-
-    def switch(self, name: str) -> bool:
-        return self._values[name] == "true"
-
-    def duration(self, text: str, where: str) -> timedelta:
-        return timedelta(hours=float(text.removesuffix("h")))
+def variables(**given: str) -> SettingsReader:
+    return SettingsReader({}, given, {name: default for name, default, _ in WRITING_VARIABLES})
 
 
 def test_defaults_are_those_of_the_struct() -> None:
     """The table that users read and the struct that code is made with say the same."""
-    assert read_writing_settings(Variables()) == WritingSettings()
+    assert read_writing_settings(variables()) == WritingSettings()
 
 
 def test_every_variable_is_read() -> None:
@@ -38,12 +24,12 @@ def test_every_variable_is_read() -> None:
     }
     for name, default, _ in WRITING_VARIABLES:
         given = others.get(name, {"true": "false", "false": "true"}.get(default, "other"))
-        assert read_writing_settings(Variables(**{name: given})) != WritingSettings(), name
+        assert read_writing_settings(variables(**{name: given})) != WritingSettings(), name
 
 
 def test_trusted_accounts_are_pairs() -> None:
     """As istiod has them."""
-    found = read_writing_settings(Variables(CA_TRUSTED_NODE_ACCOUNTS="a/b, c/d,")).trusted_node_accounts
+    found = read_writing_settings(variables(CA_TRUSTED_NODE_ACCOUNTS="a/b, c/d,")).trusted_node_accounts
     assert found == {("a", "b"), ("c", "d")}
 
 
@@ -59,7 +45,7 @@ def test_trusted_accounts_are_pairs() -> None:
 )
 def test_what_is_wrong_is_told(name: str, text: str) -> None:
     """By its variable."""
-    read = Variables(**{name: text})
+    read = variables(**{name: text})
     read_writing_settings(read)
     assert len(read.findings) == 1
     assert read.findings[0].startswith(name)
