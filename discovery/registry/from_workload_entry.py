@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +13,7 @@ from discovery.registry.facts import MeshFacts, spiffe_id
 from discovery.registry.locality import locality_of_pod
 from discovery.registry.service import Port, Resolution, Service
 from discovery.registry.target_ports import entry_port
+from discovery.schema.addresses import is_address
 from discovery.schema.meta import Object
 from discovery.schema.service_entry import ServiceEntry
 from discovery.schema.workload_entry import HEALTH_CHECKED, HEALTHY, WorkloadEntry
@@ -114,16 +113,7 @@ def inline_endpoints(obj: Object, service: Service, *, facts: MeshFacts) -> tupl
 
 def _is_reachable(address: str, resolution: Resolution) -> bool:
     """Whether Envoy can be told of it. Names are for services that it resolves; gateways of networks are not known."""
-    return bool(address) and (resolution in _DNS or address.startswith(_UNIX) or _is_ip(address))
-
-
-@lru_cache(maxsize=4096)
-def _is_ip(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return bool(address) and (resolution in _DNS or address.startswith(_UNIX) or is_address(address))
 
 
 def _workload(entry: WorkloadEntry, facts: MeshFacts, *, namespace: str, name: str) -> _Workload:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Final
 
+from discovery.schema.addresses import is_address
 from discovery.schema.findings import Severity
 from discovery.schema.proto_json import Problem
 from discovery.schema.selector import PolicySelector, WorkloadSelector
@@ -21,6 +21,7 @@ __all__ = [
     "check_export_to",
     "check_host",
     "check_labels",
+    "check_one_line",
     "check_percent",
     "check_port",
     "check_selector",
@@ -32,6 +33,7 @@ __all__ = [
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _LONGEST: Final = timedelta(seconds=2**63 // 10**9)  # Envoy counts nanoseconds in 64 bits
 _LABEL: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?\Z")
+_BREAKS: Final = re.compile(r"[\x00\r\n]")
 _LABEL_NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z")
 _PART: Final = r"[A-Za-z0-9_](?:[-A-Za-z0-9_]*[A-Za-z0-9_])?"
 _HOST: Final = re.compile(rf"(?:\*\.?)?{_PART}(?:\.{_PART})*\.?\Z")
@@ -116,10 +118,14 @@ def check_labels(labels: Mapping[str, str], at: str) -> Iterator[Problem]:
 
 def check_address(address: str, at: str) -> Iterator[Problem]:
     """An IP address."""
-    try:
-        ip_address(address)
-    except ValueError:
+    if not is_address(address):
         yield error(at, f"want an IP address, got {address!r}")
+
+
+def check_one_line(text: str, at: str) -> Iterator[Problem]:
+    """Nothing that ends a line of a message: Envoy would refuse all routes of the port for it."""
+    if _BREAKS.search(text):
+        yield error(at, f"want a text without line breaks, got {text[:40]!r}")
 
 
 def check_selector(selector: WorkloadSelector | PolicySelector | None, at: str) -> Iterator[Problem]:

@@ -8,16 +8,15 @@ from typing import Final
 
 from discovery.schema.proto_json import Problem
 from discovery.schema.virtual_service import HeaderOperations, Headers, HTTPMatchRequest, StringMatch
-from discovery.validation.fields import check_labels, check_port, error
+from discovery.validation.fields import check_labels, check_one_line, check_port, error
 from discovery.validation.regexes import check_regex
 
-__all__ = ["CLAIM", "check_header_name", "check_headers", "check_match", "check_one_line", "check_string"]
+__all__ = ["CLAIM", "check_header_name", "check_headers", "check_match", "check_string"]
 
 CLAIM: Final = "@request.auth.claims"
 """How the name of a header begins that stands for a claim of the request's token; gateways can match these."""
 
 _HEADER: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+\Z")
-_BREAKS: Final = re.compile(r"[\x00\r\n]")
 _MAX_VALUE_BYTES: Final = 16_384
 _MAX_PARAMETER_BYTES: Final = 1024
 # A command of Envoy's, such as %REQ(x-id):20%, or the sign itself.
@@ -65,12 +64,6 @@ def check_header_name(name: str, at: str) -> Iterator[Problem]:
     """A token of RFC 9110."""
     if not _HEADER.match(name):
         yield error(at, f"want the name of a header, got {name!r}")
-
-
-def check_one_line(text: str, at: str) -> Iterator[Problem]:
-    """Nothing that ends a line of a message: Envoy would refuse all routes of the port for it."""
-    if _BREAKS.search(text):
-        yield error(at, f"want a text without line breaks, got {text[:40]!r}")
 
 
 def _header_value(text: str, at: str) -> Iterator[Problem]:

@@ -20,13 +20,14 @@ from discovery.schema.virtual_service import (
 from discovery.validation.fields import (
     check_duration,
     check_host,
+    check_one_line,
     check_percent,
     check_port,
     error,
     is_label,
     warning,
 )
-from discovery.validation.http_match import check_header_name, check_headers, check_match, check_one_line, check_string
+from discovery.validation.http_match import check_header_name, check_headers, check_match, check_string
 from discovery.validation.regexes import check_regex
 
 __all__ = ["check_destination", "check_http_route", "check_weights"]

@@ -12,8 +12,7 @@ from discovery.schema.destination_rule import (
     WarmupConfiguration,
 )
 from discovery.schema.proto_json import Problem
-from discovery.validation.fields import check_duration, error, warning
-from discovery.validation.http_match import check_one_line
+from discovery.validation.fields import check_duration, check_one_line, error, warning
 
 __all__ = ["check_load_balancer"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from discovery.schema.addresses import is_address
 from discovery.schema.proto_json import Problem
 from discovery.schema.service_entry import Location, Resolution, ServiceEntry
 from discovery.validation.fields import (
@@ -90,7 +91,7 @@ def _endpoints(spec: ServiceEntry) -> Iterator[Problem]:
             if name not in names:
                 yield error(f"{at}.ports", f"the service has no port of the name {name!r}", "add it to spec.ports")
         static = spec.resolution is Resolution.STATIC and endpoint.address
-        if static and not endpoint.address.startswith("unix://") and not _is_address(endpoint.address):
+        if static and not endpoint.address.startswith("unix://") and not is_address(endpoint.address):
             want = "want an IP address or unix:///path with resolution STATIC"
             yield error(f"{at}.address", f"{want}, got {endpoint.address!r}", "use resolution DNS for names")
     yield from _resolution(spec)
@@ -141,11 +142,3 @@ def _dynamic(spec: ServiceEntry) -> Iterator[Problem]:
         yield error("spec.endpoints", "resolution DYNAMIC_DNS takes the endpoint from the request")
     if spec.location is Location.MESH_INTERNAL:
         yield warning("spec.location", "DYNAMIC_DNS is meant for services outside of the mesh")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
+from discovery.schema.addresses import is_address
 from discovery.schema.proto_json import Problem
 from discovery.schema.virtual_service import HTTPRouteDestination, RouteDestination, TCPRoute, TLSRoute, VirtualService
 from discovery.validation.fields import check_export_to, check_host, check_port, error, is_label, warning
@@ -100,20 +101,12 @@ def _tls(route: TLSRoute, at: str, hosts: Sequence[str]) -> Iterator[Problem]:
 
 
 def _server_name(host: str, at: str, hosts: Sequence[str]) -> Iterator[Problem]:
-    if _is_address(host):
+    if is_address(host):
         yield warning(at, f"{host} is an address, and clients send names only", "match by destinationSubnets")
         return
     yield from check_host(host, at)
     if not any(_within(host, wanted) for wanted in hosts):
         yield error(at, f"{host!r} is none of the hosts of the object", "add it to spec.hosts")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _tcp(route: TCPRoute, at: str) -> Iterator[Problem]:

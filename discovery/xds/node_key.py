@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any, Final
 
 import msgspec
 
 from discovery.mesh.proxy import Labels, ProxyKey
+from discovery.schema.addresses import is_address
 from discovery.wire.envoy import Node
 from discovery.wire.labels import CLUSTER, HOSTNAME, LOCALITY, LOCALITY_LEGACY, NETWORK, REGION, SUBZONE, ZONE
 from discovery.wire.node import Metadata, NodeError, NodeId, parse_metadata, parse_node_id
@@ -120,19 +120,11 @@ def _namespace(node_id: NodeId, metadata: Metadata) -> str:
 
 
 def _ips(node_id: NodeId, metadata: Metadata) -> tuple[str, ...]:
-    if metadata.instance_ips and all(map(_is_address, metadata.instance_ips)):
+    if metadata.instance_ips and all(map(is_address, metadata.instance_ips)):
         return metadata.instance_ips
     if node_id.ip:
         return (node_id.ip,)
     raise NodeError(f"node {node_id.name!r} has no address: neither INSTANCE_IPS nor the second part of its id is one")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _locality(labels: dict[str, str], node: Node) -> str:

@@ -35,9 +35,8 @@ from discovery.wire.type_urls import ENDPOINT
 
 __all__ = ["AssignmentKey", "assignment_bytes", "empty_assignment", "load_assignment"]
 
-_MAX_WEIGHTS: Final = (
-    2**32 - 1
-)  # of all endpoints together; Envoy refuses more, and each WorkloadEntry may have as much
+_MAX_WEIGHTS: Final = 2**32 - 1
+"""Of all endpoints together: Envoy refuses more, and each WorkloadEntry may have as much."""
 
 
 class AssignmentKey(msgspec.Struct, frozen=True, cache_hash=True, kw_only=True):

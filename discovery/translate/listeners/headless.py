@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from discovery.engine import Database, query
 from discovery.mesh.endpoints import ServicePort, endpoints
+from discovery.schema.addresses import is_address
 
 __all__ = ["instance_addresses"]
 
@@ -16,12 +15,4 @@ def instance_addresses(db: Database, at: ServicePort) -> tuple[str, ...]:
 
     Listeners depend on this alone, not on weights and health of endpoints.
     """
-    return tuple(sorted({endpoint.address for endpoint in endpoints(db, at) if _is_ip(endpoint.address)}))
-
-
-def _is_ip(address: str) -> bool:
-    try:
-        ip_address(address)
-    except ValueError:
-        return False
-    return True
+    return tuple(sorted({endpoint.address for endpoint in endpoints(db, at) if is_address(endpoint.address)}))

@@ -8,12 +8,12 @@ Spec: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/#s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import ip_address
 from typing import NamedTuple
 
 import msgspec
 
 from discovery.registry.host import is_wildcard
+from discovery.schema.addresses import is_address
 
 __all__ = ["ClientDomain", "Domains", "ServiceDomains", "host_domains", "service_domains", "short_names"]
 
@@ -134,13 +134,7 @@ def _domains(host: str, short: tuple[str, ...], addresses: Iterable[str], *, pod
 
 
 def _is_address(host: str) -> bool:
-    if not (":" in host or host[-1:].isdigit()):
-        return False
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return (":" in host or host[-1:].isdigit()) and is_address(host)  # most are names, and this is asked of each
 
 
 def _bracketed(host: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
+from discovery.schema.addresses import is_address
 from discovery.validation.analyze.kubernetes import Webhook
 from discovery.validation.analyze.label_selectors import can_match_both
 from discovery.validation.analyze.message import Code, Message
@@ -43,17 +43,9 @@ def _address(config: Resource, hook: Webhook) -> Iterator[Message]:
     if not host:
         text = f"webhook {hook.name!r} has the address {url or ''!r}, which names no host"
         yield about(Code.INVALID_EXTERNAL_CONTROL_PLANE_CONFIG, config, text, "write https://host:port/path")
-    elif _is_address(host):
+    elif is_address(host):
         text = f"webhook {hook.name!r} is reached at the address {host}, which may change"
         yield about(Code.EXTERNAL_CONTROL_PLANE_ADDRESS_IS_NOT_A_HOSTNAME, config, text, "use a host name")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def injectors(world: World) -> Iterator[Message]:
