@@ -25,14 +25,13 @@ from discovery.kube.cache import Change
 from discovery.kube.errors import ApiError, ConflictError, KubeError, NotFoundError, UnreachableError
 from discovery.kube.informer import Informer, Selection
 from discovery.kube.lease import Fence
-from discovery.kube.resources import Resource
+from discovery.kube.resources import SECRETS
 from discovery.kube.timing import Timing
 from discovery.runtime.backoff import backoff_delays
 from discovery.runtime.logs import get_logger
 
 __all__ = ["SECRETS", "SecretClient", "SecretRoots", "SecretSettings", "open_secret_roots"]
 
-SECRETS: Final = Resource("", "v1", "secrets")
 _log = get_logger("ca")
 _AGAIN_S: Final = 60.0
 _LASTING: Final = frozenset({400, 401, 403, 422})  # statuses that trying again does not mend

@@ -26,6 +26,7 @@ from discovery.auth.errors import ForbiddenError, UnauthenticatedError, Undecide
 from discovery.ca.metrics import CaMetrics, SignFailure
 from discovery.ca.policy import IMPERSONATED, OPAQUE_REFUSAL, CaPolicy, Refusal, RefusalKind, judge_request
 from discovery.runtime.clock import Clock
+from discovery.runtime.grpc_abort import abort
 from discovery.runtime.logs import get_logger
 from discovery.wire.istio_ca import SERVICE, CertificateRequest, decode_request, encode_response
 
@@ -116,11 +117,11 @@ class CertificateService:
             request = decode_request(data)
         except ValueError as error:
             self._metrics.csr_parse_failures.inc()
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"malformed request: {error}")
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"malformed request: {error}")
         caller, request = await self._impersonate(caller, request, credentials.peer, context)
         if self._waiting >= _MAX_WAITING:
             self._metrics.sign_failures.inc(SignFailure.OVERLOADED)
-            await _abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many certificate requests, try again later")
+            await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, "too many certificate requests, try again later")
         result = await self._sign(caller, request, credentials.peer, context)
         if isinstance(result, Refusal):
             await self._refuse(result, credentials.peer, context)
@@ -134,11 +135,11 @@ class CertificateService:
         except UnauthenticatedError as refusal:
             self._metrics.authentication_failures.inc()
             _log.warning("certificate request refused", peer=credentials.peer, reason=str(refusal))
-            await _abort(context, grpc.StatusCode.UNAUTHENTICATED, OPAQUE_REFUSAL)
+            await abort(context, grpc.StatusCode.UNAUTHENTICATED, OPAQUE_REFUSAL)
         except UndecidedError as undecided:  # UNAVAILABLE: agents try again by themselves
             self._metrics.authentication_failures.inc()
             _log.warning("caller cannot be authenticated now", peer=credentials.peer, reason=str(undecided))
-            await _abort(context, grpc.StatusCode.UNAVAILABLE, "cannot authenticate now, try again later")
+            await abort(context, grpc.StatusCode.UNAVAILABLE, "cannot authenticate now, try again later")
 
     async def _impersonate(
         self, caller: Caller, request: CertificateRequest, peer: str, context: _Context
@@ -168,7 +169,7 @@ class CertificateService:
         except CertsError as error:
             self._metrics.sign_failures.inc(SignFailure.SIGNING)
             _log.error("certificate not signed", peer=peer, reason=str(error))
-            await _abort(context, grpc.StatusCode.INTERNAL, f"CSR signing error ({error.what})")
+            await abort(context, grpc.StatusCode.INTERNAL, f"CSR signing error ({error.what})")
         finally:
             self._waiting -= 1
 
@@ -184,10 +185,4 @@ class CertificateService:
             case RefusalKind.TTL_TOO_LONG:
                 self._metrics.sign_failures.inc(SignFailure.TTL)
         _log.warning("certificate request refused", peer=peer, reason=refusal.reason)
-        await _abort(context, _CODES[refusal.kind], refusal.answer)
-
-
-async def _abort(context: _Context, code: grpc.StatusCode, details: str) -> NoReturn:
-    """End the call; grpc's stubs do not say that `abort` never returns."""
-    await context.abort(code, details)
-    raise AssertionError("abort returned")
+        await abort(context, _CODES[refusal.kind], refusal.answer)

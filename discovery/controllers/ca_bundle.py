@@ -24,19 +24,17 @@ from discovery.kube.client import PatchKind
 from discovery.kube.errors import ApiError, KubeError, NotFoundError
 from discovery.kube.informer import Informer
 from discovery.kube.lease import Fence, NotLeadingError
-from discovery.kube.resources import Resource
+from discovery.kube.resources import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Resource
 from discovery.kube.timing import Timing
 from discovery.kube.work_queue import WorkQueue
 from discovery.kube.writer import FIELD_MANAGER, FencedWriter, ReadWriteClient
 from discovery.runtime.logs import get_logger
 from discovery.runtime.metrics import PlainCounter
 
-__all__ = ["MUTATING", "VALIDATING", "BundlePatcher", "BundleSettings", "Configuration", "Webhook", "plan_bundle"]
+__all__ = ["BundlePatcher", "BundleSettings", "Configuration", "Webhook", "plan_bundle"]
 
-MUTATING: Final = Resource("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", namespaced=False)
-VALIDATING: Final = Resource("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", namespaced=False)
 _GATEWAYS: Final = Resource("networking.istio.io", "v1", "gateways")
-_SUFFIXES: Final = {MUTATING: "sidecar-injector.istio.io", VALIDATING: "validation.istio.io"}
+_SUFFIXES: Final = {MUTATING_WEBHOOKS: "sidecar-injector.istio.io", VALIDATING_WEBHOOKS: "validation.istio.io"}
 _REVISION: Final = "istio.io/rev"
 _ALWAYS_REJECT: Final = "internal.istio.io/webhook-always-reject"
 _DENIED: Final = "denied the request"
@@ -110,7 +108,7 @@ class _Reason(StrEnum):
 
 
 def _is_ours(resource: Resource, found: Configuration, settings: BundleSettings) -> bool:
-    name = settings.injection if resource == MUTATING else settings.validation
+    name = settings.injection if resource == MUTATING_WEBHOOKS else settings.validation
     labels = found.metadata.labels or {}
     return found.metadata.name == name or labels.get(_REVISION) == settings.revision
 
@@ -131,7 +129,7 @@ def plan_bundle(
     """The strategic merge patch that makes a configuration right; None where it is, or is not ours.
 
     Args:
-        resource: MUTATING or VALIDATING.
+        resource: MUTATING_WEBHOOKS or VALIDATING_WEBHOOKS.
         found: as it is.
         bundle_pem: the roots that our serving certificate leads to.
         settings: whose it is.
@@ -212,9 +210,9 @@ class BundlePatcher:
 
     def _looked_after(self) -> Iterator[Resource]:
         if self._settings.injection:
-            yield MUTATING
+            yield MUTATING_WEBHOOKS
         if self._settings.validation:
-            yield VALIDATING
+            yield VALIDATING_WEBHOOKS
 
     def _informer(self, resource: Resource, queue: WorkQueue[_Key]) -> Informer[Configuration]:
         decoder = msgspec.json.Decoder(Configuration)
@@ -236,7 +234,7 @@ class BundlePatcher:
         if patch is not None:
             await self._patch(key, patch, writer)
             return  # its event brings it back here, to look at the policy
-        if resource != VALIDATING or not self._settings.switch_policy:
+        if resource != VALIDATING_WEBHOOKS or not self._settings.switch_policy:
             return
         patch = plan_bundle(resource, found, self._bundle_pem(), self._settings, fail=True)
         if patch is None:

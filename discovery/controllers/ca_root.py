@@ -22,7 +22,7 @@ from discovery.kube.client import PatchKind
 from discovery.kube.errors import ForbiddenError, NotFoundError
 from discovery.kube.informer import Informer, Selection
 from discovery.kube.lease import Fence, NotLeadingError
-from discovery.kube.resources import Resource
+from discovery.kube.resources import CONFIG_MAPS
 from discovery.kube.timing import Timing
 from discovery.kube.work_queue import WorkQueue
 from discovery.kube.writer import FIELD_MANAGER, FencedWriter, ReadWriteClient
@@ -30,7 +30,6 @@ from discovery.runtime.metrics import PlainCounter
 
 __all__ = ["CONFIG_MAPS", "ROOT_KEY", "Namespaces", "RootDistribution", "render_root_map"]
 
-CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 ROOT_KEY: Final = "root-cert.pem"
 _LABELS: Final = {"istio.io/config": "true"}
 _IGNORED: Final = frozenset({"kube-public", "kube-node-lease", "local-path-storage"})

@@ -9,8 +9,8 @@ is looked at again, later and later.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -30,9 +30,9 @@ from discovery.runtime.metrics import PlainCounter
 from discovery.schema.findings import Finding, Severity
 from discovery.schema.kinds import GATEWAY_API, KINDS
 from discovery.schema.meta import Kind, ObjectKey
-from discovery.store.delivery import Delivery, RejectedResource
+from discovery.store.delivery import NOT_YET, Delivery, DeliveryOracle, RejectedResource
 
-__all__ = ["DeliveryOracle", "StatusWriter"]
+__all__ = ["StatusWriter"]
 
 _SETTLE_S: Final = 0.3
 _AGAIN_MAX_S: Final = 15.0
@@ -43,19 +43,6 @@ _WITHOUT: Final = frozenset({Kind.WORKLOAD_ENTRY}) | GATEWAY_API
 """Conditions of ours have no place there: the status of the one is health, written by who registers virtual machines
 (there may be thousands); that of the others has a form of its own and belongs to their controller."""
 _log = get_logger("status")
-
-
-class DeliveryOracle(Protocol):
-    """Says how far objects have got; `discovery.replicas.fleet.Fleet` does for all replicas."""
-
-    def of(self, key: ObjectKey, mark: int) -> Delivery:
-        """How far a generation of an object has got."""
-
-    def forget(self, key: ObjectKey) -> None:
-        """The object is gone."""
-
-    def rejected(self) -> Iterable[tuple[ObjectKey, RejectedResource]]:
-        """The objects whose result was rejected and is served still."""
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -175,7 +162,7 @@ class StatusWriter:
         if seen.refused or (is_settled(seen) and key not in self._doubted):
             return Delivery()
         if not self._is_applied(key, seen.state.generation):
-            return Delivery(waiting=1)
+            return NOT_YET
         return self._deliveries.of(key, seen.state.generation)
 
     def _look_again(self, key: ObjectKey) -> None:

@@ -43,9 +43,10 @@ def read_world(
     Raises:
         CtlError: the mesh configuration cannot be used.
     """
-    resources = [resource for file in files for resource in _resources(file, namespace)]
+    resources = [resource for file in files for resource in _resources(documents_in(file), namespace)]
     written = {_identity(resource) for resource in resources}
-    resources += [resource for resource in _living(documents) if _identity(resource) not in written]
+    living = _resources((document, Origin()) for document in documents)
+    resources += [resource for resource in living if _identity(resource) not in written]
     maps = (r for r in resources if r.kind == "ConfigMap" and (r.namespace, r.name) == mesh_map)
     found = next(maps, None)
     data: Mapping[str, str] = found.spec.data if found is not None else {}
@@ -58,16 +59,9 @@ def read_world(
     return World(resources, mesh=mesh, mesh_networks=networks)
 
 
-def _resources(file: ManifestFile, namespace: str) -> Iterator[Resource]:
-    for document, origin in documents_in(file):
+def _resources(documents: Iterable[tuple[object, Origin]], namespace: str = "") -> Iterator[Resource]:
+    for document, origin in documents:
         for entry in read_resources(document, origin=origin, namespace=namespace):
-            if isinstance(entry, Resource):
-                yield entry
-
-
-def _living(documents: Iterable[Mapping[str, Any]]) -> Iterator[Resource]:
-    for document in documents:
-        for entry in read_resources(document, origin=Origin()):
             if isinstance(entry, Resource):
                 yield entry
 

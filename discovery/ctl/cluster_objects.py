@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from discovery.kube.errors import ForbiddenError, NotFoundError
-from discovery.kube.nesting import PAGE_LEVEL, without_depths
-from discovery.kube.resources import Resource
-from discovery.sources.kubernetes_kinds import DEFINITIONS, decode_definition
+from discovery.kube.nesting import PAGE_LEVEL, read_any_depth
+from discovery.kube.resources import CONFIG_MAPS, MUTATING_WEBHOOKS, SECRETS, VALIDATING_WEBHOOKS, Resource
+from discovery.schema.meta import Kind
+from discovery.sources.kubernetes_kinds import CORE, DEFINITIONS, decode_definition
 
 if TYPE_CHECKING:
     from discovery.kube.client import KubeClient
@@ -18,18 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["ClusterObjects", "read_cluster"]
 
 _PAGE: Final = "500"
-_ADMISSION: Final = "admissionregistration.k8s.io"
 _KINDS: Final = (
-    ("Namespace", Resource("", "v1", "namespaces", namespaced=False)),
-    ("Node", Resource("", "v1", "nodes", namespaced=False)),
-    ("Service", Resource("", "v1", "services")),
-    ("Pod", Resource("", "v1", "pods")),
+    *((str(kind), CORE[kind]) for kind in (Kind.NAMESPACE, Kind.NODE, Kind.SERVICE, Kind.POD)),
     ("Deployment", Resource("apps", "v1", "deployments")),
-    ("Secret", Resource("", "v1", "secrets")),
-    ("MutatingWebhookConfiguration", Resource(_ADMISSION, "v1", "mutatingwebhookconfigurations", namespaced=False)),
-    ("ValidatingWebhookConfiguration", Resource(_ADMISSION, "v1", "validatingwebhookconfigurations", namespaced=False)),
+    ("Secret", SECRETS),
+    ("MutatingWebhookConfiguration", MUTATING_WEBHOOKS),
+    ("ValidatingWebhookConfiguration", VALIDATING_WEBHOOKS),
 )
-_CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
+_DECODER: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 class ClusterObjects(msgspec.Struct, frozen=True):
@@ -54,7 +51,7 @@ async def read_cluster(client: KubeClient, istio_namespace: str) -> ClusterObjec
     """
     documents: list[dict[str, Any]] = []
     unread: list[str] = []
-    wanted = [*((kind, resource, "") for kind, resource in _KINDS), ("ConfigMap", _CONFIG_MAPS, istio_namespace)]
+    wanted = [*((kind, resource, "") for kind, resource in _KINDS), ("ConfigMap", CONFIG_MAPS, istio_namespace)]
     try:
         wanted += [(kind, resource, "") async for kind, resource in _mesh_kinds(client)]
     except ForbiddenError as error:
@@ -80,17 +77,11 @@ async def _mesh_kinds(client: KubeClient) -> AsyncIterator[tuple[str, Resource]]
 async def _items(client: KubeClient, resource: Resource, namespace: str = "") -> AsyncIterator[dict[str, Any]]:
     query = {"limit": _PAGE}
     while True:
-        page = _page(await client.get(resource.collection(namespace), query))
+        data = await client.get(resource.collection(namespace), query)
+        page = read_any_depth(_DECODER.decode, data, level=PAGE_LEVEL)  # as the control plane reads it
         for item in page.get("items") or ():
             item.get("metadata", {}).pop("managedFields", None)
             yield item
         query["continue"] = page.get("metadata", {}).get("continue") or ""
         if not query["continue"]:
             return
-
-
-def _page(data: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(data, type=dict[str, Any])
-    except RecursionError:  # of an object that is nested too deeply; the control plane reads it so, too
-        return msgspec.json.decode(without_depths(data, level=PAGE_LEVEL), type=dict[str, Any])

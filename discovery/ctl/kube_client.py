@@ -14,7 +14,7 @@ from discovery.kube.errors import KubeError
 if TYPE_CHECKING:
     from discovery.kube.client import KubeClient
 
-__all__ = ["DEFAULT_KUBECONFIG", "of_revision", "opened_client"]
+__all__ = ["DEFAULT_KUBECONFIG", "opened_client"]
 
 DEFAULT_KUBECONFIG: Final = str(Path("~/.kube/config").expanduser())
 
@@ -37,8 +37,3 @@ async def opened_client(kubeconfig: str, context: str) -> AsyncIterator[KubeClie
     finally:
         if client is not None:
             await client.close()
-
-
-def of_revision(name: str, revision: str) -> str:
-    """The name that an object of the control plane has for a revision of it."""
-    return f"{name}-{revision}" if revision and revision != "default" else name

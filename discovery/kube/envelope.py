@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import partial
 from typing import Final, NamedTuple
 
 import msgspec
 
 from discovery.kube.errors import BadAnswerError, api_error
-from discovery.kube.nesting import EVENT_LEVEL, PAGE_LEVEL, without_depths
+from discovery.kube.nesting import EVENT_LEVEL, PAGE_LEVEL, read_any_depth
 
 __all__ = ["Event", "EventType", "Item", "ListPage", "Meta", "Name", "read_event", "read_page"]
 
@@ -114,10 +115,7 @@ def read_page(asked: str, data: bytes) -> ListPage:
         BadAnswerError: it is none.
     """
     try:
-        try:
-            page, items = _page(data)
-        except RecursionError:
-            page, items = _page(without_depths(data, level=PAGE_LEVEL))
+        page, items = read_any_depth(_page, data, level=PAGE_LEVEL)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadAnswerError(f"{asked}: want a list of objects: {error}") from error
     return ListPage(items, page.metadata.resource_version, page.metadata.continue_token)
@@ -131,10 +129,7 @@ def read_event(asked: str, line: bytes) -> Event:
         BadAnswerError: it is no event that the API defines.
     """
     try:
-        try:
-            return _event(asked, line)
-        except RecursionError:
-            return _event(asked, without_depths(line, level=EVENT_LEVEL))
+        return read_any_depth(partial(_event, asked), line, level=EVENT_LEVEL)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise BadAnswerError(f"{asked}: want an event of a watch: {error}") from error
 

@@ -6,9 +6,12 @@ Whoever may write an object with a free field, such as an EnvoyFilter's value, m
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
-__all__ = ["EVENT_LEVEL", "PAGE_LEVEL", "without_depths"]
+__all__ = ["EVENT_LEVEL", "PAGE_LEVEL", "read_any_depth", "without_depths"]
+
+T = TypeVar("T")
 
 EVENT_LEVEL: Final = 4
 """Where the members of an object's ``spec`` are in an event: ``{"object": {"spec": {"a": [...]}}}``."""
@@ -18,6 +21,18 @@ PAGE_LEVEL: Final = 5
 _MAX_LEVELS: Final = 500
 # A text as a whole, so that brackets within it do not count.
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+
+
+def read_any_depth(read: Callable[[bytes], T], data: bytes, *, level: int) -> T:
+    """What ``read`` makes of a JSON text; where that is nested too deeply for it, of the text without those depths.
+
+    Raises:
+        RecursionError: it is nested too deeply outside of ``level`` as well.
+    """
+    try:
+        return read(data)
+    except RecursionError:
+        return read(without_depths(data, level=level))
 
 
 def without_depths(data: bytes, *, level: int) -> bytes:

@@ -5,11 +5,12 @@ Spec: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
-__all__ = ["Resource"]
+__all__ = ["CONFIG_MAPS", "MUTATING_WEBHOOKS", "SECRETS", "VALIDATING_WEBHOOKS", "Resource"]
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -44,3 +45,10 @@ class Resource(msgspec.Struct, frozen=True):
             raise ValueError(f"{self}: want a name, and a namespace if namespaced; got {namespace!r} and {name!r}")
         tail = f"/{subresource}" if subresource else ""
         return f"{self.collection(namespace)}/{quote(name, safe='')}{tail}"
+
+
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
+SECRETS: Final = Resource("", "v1", "secrets")
+_ADMISSION: Final = "admissionregistration.k8s.io"
+MUTATING_WEBHOOKS: Final = Resource(_ADMISSION, "v1", "mutatingwebhookconfigurations", namespaced=False)
+VALIDATING_WEBHOOKS: Final = Resource(_ADMISSION, "v1", "validatingwebhookconfigurations", namespaced=False)

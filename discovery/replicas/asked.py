@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
 
 import msgspec
 
 from discovery.replicas.messages import Ask, Name, Question, Told, key_of
 from discovery.schema.meta import ObjectKey
-from discovery.store.delivery import Delivery, RejectedResource
+from discovery.store.delivery import NOT_YET, Delivery, DeliveryOracle
 
-__all__ = ["Asked", "Deliveries"]
-
-WAITING: Final = Delivery(waiting=1)
-
-
-class Deliveries(Protocol):
-    """Says how far objects have got with the proxies of one replica; `discovery.xds.delivery.Deliveries` does."""
-
-    def of(self, key: ObjectKey, mark: int) -> Delivery:
-        """How far a generation of an object has got."""
-
-    def forget(self, key: ObjectKey) -> None:
-        """The object is gone."""
-
-    def rejected(self) -> Iterable[tuple[ObjectKey, RejectedResource]]:
-        """The objects whose result was rejected and is served still."""
+__all__ = ["Asked"]
 
 
 class _Asked(msgspec.Struct):
     generation: int
-    told: Delivery = WAITING  # what is supposed while nothing is said
+    told: Delivery = NOT_YET
 
 
 class Asked:
@@ -42,7 +26,7 @@ class Asked:
         is_applied: whether our store has this generation of an object; until then deliveries speak of the one before.
     """
 
-    def __init__(self, deliveries: Deliveries, is_applied: Callable[[ObjectKey, int], bool]) -> None:
+    def __init__(self, deliveries: DeliveryOracle, is_applied: Callable[[ObjectKey, int], bool]) -> None:
         self._deliveries = deliveries
         self._is_applied = is_applied
         self._asked: dict[Name, _Asked] = {}
@@ -73,7 +57,7 @@ class Asked:
     def _delivery(self, name: Name, generation: int) -> Delivery:
         key = key_of(name)
         if key is None or not self._is_applied(key, generation):
-            return WAITING
+            return NOT_YET
         found = self._deliveries.of(key, generation)
         # How many are waited for changes all the time and is nobody's question.
         return msgspec.structs.replace(found, waiting=min(1, found.waiting))

@@ -14,14 +14,13 @@ from discovery.kube.cache import Change
 from discovery.kube.informer import Informer
 from discovery.kube.lease import Fence
 from discovery.kube.timing import Timing
-from discovery.replicas.asked import Deliveries
 from discovery.replicas.messages import METHOD, SERVICE, MessageError, Rejected, Told, decode_answers, encode, key_of
 from discovery.replicas.pods import ReplicaPod
 from discovery.replicas.view import ReplicaView
 from discovery.runtime.backoff import backoff_delays
 from discovery.runtime.logs import get_logger
 from discovery.schema.meta import ObjectKey
-from discovery.store.delivery import Delivery, RejectedResource
+from discovery.store.delivery import NOT_YET, Delivery, DeliveryOracle, RejectedResource
 
 __all__ = ["Fleet"]
 
@@ -69,7 +68,7 @@ class Fleet:
 
     def __init__(
         self,
-        own: Deliveries,
+        own: DeliveryOracle,
         pods: Callable[[], Informer[ReplicaPod]],
         dial: Callable[[str], grpc.aio.Channel],
         name: str,
@@ -106,7 +105,7 @@ class Fleet:
         own = self._own.of(key, mark)
         if not self._known:
             self._asked[key] = None
-            return _all_of(own, [Delivery(waiting=1)])
+            return _all_of(own, [NOT_YET])
         counting = [replica for replica in self._replicas.values() if replica.counts]
         found = _all_of(own, [replica.of(key, mark) for replica in counting])
         if found.done:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -31,6 +31,7 @@ __all__ = [
 SERVICE: Final = "pilotmesh.replicas.v1.Deliveries"
 METHOD: Final = "Follow"
 
+T = TypeVar("T")
 Name = tuple[str, str, str]
 """Kind, namespace and name of an object. Text, as another release may know other kinds."""
 
@@ -99,10 +100,7 @@ def decode_questions(data: bytes) -> tuple[Question, ...]:
     Raises:
         MessageError: it is not of that form.
     """
-    try:
-        return _QUESTIONS.decode(data)
-    except msgspec.MsgspecError as error:
-        raise MessageError(f"no questions of ours: {error}") from error
+    return _decoded(_QUESTIONS, data, "questions")
 
 
 def decode_answers(data: bytes) -> tuple[Answer, ...]:
@@ -111,7 +109,11 @@ def decode_answers(data: bytes) -> tuple[Answer, ...]:
     Raises:
         MessageError: it is not of that form.
     """
+    return _decoded(_ANSWERS, data, "answers")
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], data: bytes, what: str) -> T:
     try:
-        return _ANSWERS.decode(data)
+        return decoder.decode(data)
     except msgspec.MsgspecError as error:
-        raise MessageError(f"no answers of ours: {error}") from error
+        raise MessageError(f"no {what} of ours: {error}") from error

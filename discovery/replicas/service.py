@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import TracebackType
-from typing import Final, NoReturn, Protocol, Self
+from typing import Final, Protocol, Self
 
 import grpc
 import grpc.aio
@@ -16,7 +16,7 @@ from certs.spiffe import Spiffe
 from discovery.auth.caller import CallerKind, Credentials, Listener
 from discovery.auth.chain import Gatekeeper
 from discovery.auth.errors import UnauthenticatedError, UndecidedError
-from discovery.replicas.asked import Asked, Deliveries
+from discovery.replicas.asked import Asked
 from discovery.replicas.messages import (
     METHOD,
     SERVICE,
@@ -28,10 +28,11 @@ from discovery.replicas.messages import (
     name_of,
 )
 from discovery.runtime.backoff import backoff_delays
+from discovery.runtime.grpc_abort import abort
 from discovery.runtime.logs import get_logger
 from discovery.runtime.race import first_of
 from discovery.schema.meta import ObjectKey
-from discovery.store.delivery import RejectedResource
+from discovery.store.delivery import DeliveryOracle, RejectedResource
 
 __all__ = ["ReplicaService", "ToldDeliveries"]
 
@@ -43,7 +44,7 @@ _log = get_logger("replicas")
 _Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
-class ToldDeliveries(Deliveries, Protocol):
+class ToldDeliveries(DeliveryOracle, Protocol):
     """Deliveries that tell of rejections too."""
 
     def subscribe(self, listener: Callable[[ObjectKey, RejectedResource], None]) -> None:
@@ -109,7 +110,7 @@ class ReplicaService:
             except* MessageError as group:
                 wrong = str(group.exceptions[0])
         if wrong:  # an error raised where another is handled would come out as a group of both
-            await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, wrong)
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, wrong)
 
     @contextlib.contextmanager
     def _listed(self, talk: _Talk) -> Iterator[None]:
@@ -129,14 +130,14 @@ class ReplicaService:
             caller = await self._gatekeeper.authenticate(credentials)
         except UnauthenticatedError as refusal:
             _log.warning("caller is no replica", peer=credentials.peer, reason=str(refusal))
-            await _abort(context, grpc.StatusCode.UNAUTHENTICATED, "authentication failure")
+            await abort(context, grpc.StatusCode.UNAUTHENTICATED, "authentication failure")
         except UndecidedError as undecided:
             _log.warning("caller cannot be authenticated now", peer=credentials.peer, reason=str(undecided))
-            await _abort(context, grpc.StatusCode.UNAVAILABLE, "cannot authenticate now, try again later")
+            await abort(context, grpc.StatusCode.UNAVAILABLE, "cannot authenticate now, try again later")
         if caller.kind is not CallerKind.CLIENT_CERTIFICATE or self._member not in caller.identities:
             known = ", ".join(map(str, caller.identities)) or "nobody"
             _log.warning("caller is no replica", peer=credentials.peer, identity=known)
-            await _abort(context, grpc.StatusCode.PERMISSION_DENIED, f"only for replicas of {self._member.namespace}")
+            await abort(context, grpc.StatusCode.PERMISSION_DENIED, f"only for replicas of {self._member.namespace}")
 
     def _rejected(self, key: ObjectKey, what: RejectedResource) -> None:
         for talk in self._talks:
@@ -184,8 +185,3 @@ class _Talk:
             answers: list[Answer] = [*rejected, *self._asked.look()]
             if answers:
                 await self._context.write(encode(answers))
-
-
-async def _abort(context: _Context, code: grpc.StatusCode, details: str) -> NoReturn:
-    await context.abort(code, details)
-    raise AssertionError("abort returns never")

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
 from discovery.replicas.messages import Ask, Forget, Question, Told, key_of, name_of
 from discovery.schema.meta import ObjectKey
-from discovery.store.delivery import Delivery
+from discovery.store.delivery import NOT_YET, Delivery
 
 __all__ = ["ReplicaView"]
-
-_NOT_YET: Final = Delivery(waiting=1)
 
 
 class _Asked(msgspec.Struct):
     generation: int
-    said: Delivery = _NOT_YET
+    said: Delivery = NOT_YET
 
 
 class ReplicaView:
@@ -54,7 +51,7 @@ class ReplicaView:
         """A new stream: what was said on another one may be of another life of the replica, so all is asked again."""
         self._outbox = []
         for key, asked in self._asked.items():
-            asked.said = _NOT_YET
+            asked.said = NOT_YET
             self._outbox.append(Ask(name_of(key), asked.generation))
 
     def questions(self) -> list[Question]:

@@ -17,13 +17,12 @@ import msgspec
 from discovery.kube.cache import Change
 from discovery.kube.informer import Informer, Selection
 from discovery.kube.reflector import Reader
-from discovery.kube.resources import Resource
+from discovery.kube.resources import CONFIG_MAPS
 from discovery.kube.timing import Timing
 from discovery.sources.watch import Directory, Watch, existing
 
 __all__ = ["InjectorConfigMap", "InjectorFiles", "InjectorSink", "injector_config_map"]
 
-_CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 _CONFIG: Final = "config"
 _VALUES: Final = "values"
 _NAME: Final = "istio-sidecar-injector"
@@ -65,7 +64,7 @@ class InjectorConfigMap:
         self._sink = sink
         self._where = f"ConfigMap {namespace}/{name}"
         self._informer = Informer(
-            client, _CONFIG_MAPS, _data, timing, selection=Selection(namespace, fields=f"metadata.name={name}")
+            client, CONFIG_MAPS, _data, timing, selection=Selection(namespace, fields=f"metadata.name={name}")
         )
         self.synced = self._informer.synced
 

@@ -17,7 +17,7 @@ from discovery.kube.envelope import Name
 from discovery.kube.errors import NotFoundError
 from discovery.kube.informer import Informer, Selection
 from discovery.kube.reflector import Reader
-from discovery.kube.resources import Resource
+from discovery.kube.resources import CONFIG_MAPS
 from discovery.kube.timing import Timing
 from discovery.runtime.logs import get_logger
 from discovery.schema.decode_mesh import decode_mesh_config
@@ -29,7 +29,6 @@ from discovery.sources.kubernetes_scope import DEFAULT_REVISION
 
 __all__ = ["KubernetesMeshSource", "mesh_config_map", "read_mesh"]
 
-_CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 _MESH: Final = "mesh"
 _NETWORKS: Final = "meshNetworks"
 _STAYS: Final = "its last good content stays in force until a restart"
@@ -133,7 +132,7 @@ class KubernetesMeshSource:
         self._informers = [
             Informer(
                 client,
-                _CONFIG_MAPS,
+                CONFIG_MAPS,
                 _data,
                 timing,
                 selection=Selection(namespace, fields=f"metadata.name={each}"),
@@ -157,7 +156,7 @@ class KubernetesMeshSource:
         """
         for name in self._names:
             try:
-                self._data[name] = _data(await self._client.get(_CONFIG_MAPS.object(self._namespace, name)))
+                self._data[name] = _data(await self._client.get(CONFIG_MAPS.object(self._namespace, name)))
             except NotFoundError:
                 self._log.info("no mesh configuration in the cluster", config_map=name, namespace=self._namespace)
         self._apply()

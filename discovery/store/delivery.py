@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final, Protocol
+
 import msgspec
 
-__all__ = ["Delivery", "RejectedResource"]
+from discovery.schema.meta import ObjectKey
+
+__all__ = ["NOT_YET", "Delivery", "DeliveryOracle", "RejectedResource"]
 
 
 class RejectedResource(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,3 +47,21 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     def done(self) -> bool:
         """Whether every proxy has acknowledged it."""
         return not (self.waiting or self.rejected or self.unheard)
+
+
+NOT_YET: Final = Delivery(waiting=1)
+"""What is supposed of an object while nothing is known."""
+
+
+class DeliveryOracle(Protocol):
+    """Says how far objects have got: `discovery.xds.delivery.Deliveries` with the proxies of one replica,
+    `discovery.replicas.fleet.Fleet` with those of all."""
+
+    def of(self, key: ObjectKey, mark: int) -> Delivery:
+        """How far a generation of an object has got."""
+
+    def forget(self, key: ObjectKey) -> None:
+        """The object is gone."""
+
+    def rejected(self) -> Iterable[tuple[ObjectKey, RejectedResource]]:
+        """The objects whose result was rejected and is served still."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import count
 from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import Final, Self
 
 import grpc
 import grpc.aio
@@ -18,6 +18,7 @@ from discovery.auth.chain import Gatekeeper
 from discovery.engine import Database
 from discovery.registry.registrant import Registrant
 from discovery.runtime.clock import Clock
+from discovery.runtime.grpc_abort import abort
 from discovery.runtime.logs import get_logger
 from discovery.runtime.readiness import Readiness
 from discovery.store.state import StoreCommit
@@ -188,13 +189,13 @@ class AdsServer:
         try:
             await self._serve(via, variant, context)
         except StreamEndedError as ended:
-            await _abort(context, ended)
+            await abort(context, ended.code, ended.details)
         except (asyncio.CancelledError, grpc.aio.AbortError):
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of one stream
             self._metrics.internal_errors.inc()
             self._log.error("stream failed", peer=context.peer(), exc_info=error)
-            await _abort(context, StreamEndedError(grpc.StatusCode.INTERNAL, "internal error"))
+            await abort(context, grpc.StatusCode.INTERNAL, "internal error")
 
     async def _serve(self, via: Listener, variant: Variant, context: Context) -> None:
         admitted = await self._reception.admit(via, variant, context)
@@ -284,8 +285,3 @@ class AdsServer:
             kind = short_name(table.key.type_url)
             found.update((f"{kind} {name}", error) for name, error in table.failures.items())
         return found
-
-
-async def _abort(context: Context, ended: StreamEndedError) -> NoReturn:
-    await context.abort(ended.code, ended.details)
-    raise AssertionError("abort returns never")

@@ -32,6 +32,7 @@ from tests.kit.free_ports import free_port
 from tests.kit.kube_api.handle import KubeApi
 from tests.kit.kube_clients import client_of, lasting_fence, running
 from tests.kit.prerequisites import envoy_binary
+from tests.kit.replicas import replica_pod
 
 pytestmark = [pytest.mark.envoy, pytest.mark.kube]
 
@@ -70,19 +71,6 @@ async def serving(replica: Replica, folder: Path) -> AsyncIterator[None]:
         yield
 
 
-async def put_pod(api: KubeApi, namespace: str) -> None:
-    labels = {"app": "istiod", "istio.io/rev": "default"}
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "other", "namespace": namespace, "labels": labels},
-        "spec": {"containers": [{"name": "discovery", "image": "pilot"}], "automountServiceAccountToken": False},
-    }
-    ready = {"type": "Ready", "status": "True"}
-    await api.apply(pod)
-    await api.set_status({**pod, "status": {"phase": "Running", "podIP": ADDRESS, "conditions": [ready]}})
-
-
 @pytest.mark.parametrize("same", [True, False], ids=["same authority", "another authority"])
 async def test_replicas_of_one_authority_answer_each_other(kube_api: KubeApi, tmp_path: Path, *, same: bool) -> None:
     """One of another is not believed, however it is called."""
@@ -90,7 +78,9 @@ async def test_replicas_of_one_authority_answer_each_other(kube_api: KubeApi, tm
     async with client_of(kube_api) as client:
         other = Replica(client, "other", namespace, tmp_path / "authority", port)
         me = Replica(client, "me", namespace, tmp_path / ("authority" if same else "elsewhere"), port)
-        await put_pod(kube_api, namespace)
+        pod = replica_pod("other", namespace, ADDRESS)
+        await kube_api.apply(pod)
+        await kube_api.set_status(pod)
         fleet = me.parts.asking
         async with serving(other, tmp_path), running(lambda: fleet.lead(lasting_fence())):
             if same:

@@ -19,6 +19,7 @@ from tests.kit.kube_api.handle import Json, KubeApi
 from tests.kit.kube_cluster import crds, service
 from tests.kit.live import Program, program
 from tests.kit.prerequisites import envoy_binary
+from tests.kit.replicas import replica_pod
 from tests.kit.xds_clients import DeltaClient
 from tests.kit.xds_live import AdsStream, node_of
 
@@ -121,18 +122,7 @@ def _objects(system: str) -> list[Json]:
 
 
 def _pod(name: str, system: str, *, ready: bool = True) -> Json:
-    address, condition = _ADDRESSES[name], {"type": "Ready", "status": "True" if ready else "False"}
-    labels = {"app": "istiod", "istio.io/rev": "default"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": system, "labels": labels},
-        "spec": {
-            "containers": [{"name": "discovery", "image": "pilot"}],
-            "automountServiceAccountToken": False,
-        },
-        "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": [condition]},
-    }
+    return replica_pod(name, system, _ADDRESSES[name], ready=ready)
 
 
 async def _start(mesh: Mesh, name: str, folder: Path) -> AbstractAsyncContextManager[Program]:

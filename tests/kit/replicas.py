@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from certs.spiffe import Spiffe
 from discovery.auth.caller import Caller, CallerKind, Credentials, Listener
@@ -16,7 +16,7 @@ from discovery.xds.endpoint import GrpcEndpoint
 from tests.kit.certs import TRUST_DOMAIN
 from tests.kit.kube_clients import running
 
-__all__ = ["MEMBER", "Everybody", "ToldDeliveries", "answering"]
+__all__ = ["MEMBER", "Everybody", "ToldDeliveries", "answering", "replica_pod"]
 
 MEMBER: Final = member_identity(TRUST_DOMAIN, "istio-system")
 
@@ -76,3 +76,18 @@ async def answering(
         running(service.run),  # its end ends the streams, for which the endpoint would wait
     ):
         yield service, endpoint.port
+
+
+def replica_pod(
+    name: str, namespace: str, address: str, *, ready: bool = True, revision: str = "default"
+) -> dict[str, Any]:
+    """A Pod of a control plane; `set_status` of the handle gives it its address."""
+    condition = {"type": "Ready", "status": "True" if ready else "False"}
+    labels = {"app": "istiod", "istio.io/rev": revision}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"containers": [{"name": "discovery", "image": "pilot"}], "automountServiceAccountToken": False},
+        "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "conditions": [condition]},
+    }

@@ -12,8 +12,9 @@ from discovery.ctl.analysis import MESH_MAP, findings_living, messages_about, re
 from discovery.ctl.cluster_objects import ClusterObjects, read_cluster
 from discovery.ctl.errors import CtlError
 from discovery.ctl.findings import findings_in, read_files
-from discovery.ctl.kube_client import DEFAULT_KUBECONFIG, of_revision, opened_client
+from discovery.ctl.kube_client import DEFAULT_KUBECONFIG, opened_client
 from discovery.ctl.options import Format, format_option, print_data
+from discovery.sources.kubernetes_mesh import mesh_config_map
 from discovery.validation.analyze.message import Level, Message
 from discovery.validation.analyze.registry import ANALYZERS, Suppression, parse_suppression
 
@@ -122,7 +123,7 @@ def analyze(paths: tuple[Path, ...], **given: Any) -> None:
         files,
         namespace=given["namespace"] or "default",
         mesh_file=given["mesh_config_file"],
-        mesh_map=(given["istio_namespace"], of_revision(MESH_MAP[1], given["revision"])),
+        mesh_map=(given["istio_namespace"], mesh_config_map(given["revision"])),
         documents=living.documents if living is not None else (),
     )
     findings = [*findings_in(files), *findings_living(world)]

@@ -11,18 +11,19 @@ import msgspec
 from certs.errors import CertsError
 from certs.pem import load_certificates
 from discovery.ctl.errors import CtlError
-from discovery.ctl.kube_client import of_revision, opened_client
+from discovery.ctl.kube_client import opened_client
 from discovery.ctl.vm.read import group_from, mesh_of
 from discovery.kube.errors import NotFoundError
-from discovery.kube.resources import Resource
+from discovery.kube.resources import CONFIG_MAPS, Resource
 from discovery.schema.meta import Object, Origin
+from discovery.sources.injector_config import injector_config_map
+from discovery.sources.kubernetes_mesh import mesh_config_map
 
 if TYPE_CHECKING:
     from discovery.kube.client import KubeClient
 
 __all__ = ["ClusterReader", "opened_cluster"]
 
-_CONFIG_MAPS: Final = Resource("", "v1", "configmaps")
 _ACCOUNTS: Final = Resource("", "v1", "serviceaccounts")
 _GROUPS: Final = Resource("networking.istio.io", "v1", "workloadgroups")
 _ROOTS: Final = "istio-ca-root-cert"
@@ -57,13 +58,13 @@ class ClusterReader:
 
     async def mesh(self, istio_namespace: str, revision: str) -> dict[str, Any]:
         """The mesh configuration of a revision as it is written; empty where there is none."""
-        name = of_revision("istio", revision)
+        name = mesh_config_map(revision)
         text = (await self._config_map(istio_namespace, name)).get("mesh", "")
         return mesh_of(text, where=f"ConfigMap {istio_namespace}/{name}")
 
     async def cluster_id(self, istio_namespace: str, revision: str) -> str:
         """What the control plane calls the cluster: as the injector tells proxies."""
-        data = await self._config_map(istio_namespace, of_revision("istio-sidecar-injector", revision))
+        data = await self._config_map(istio_namespace, injector_config_map(revision))
         try:
             values = msgspec.json.decode(data.get("values", "{}"), type=dict[str, Any])
             return str(values["global"]["multiCluster"]["clusterName"] or _DEFAULT_CLUSTER)
@@ -101,7 +102,7 @@ class ClusterReader:
 
     async def _config_map(self, namespace: str, name: str) -> Mapping[str, str]:
         try:
-            item = msgspec.json.decode(await self._client.get(_CONFIG_MAPS.object(namespace, name)))
+            item = msgspec.json.decode(await self._client.get(CONFIG_MAPS.object(namespace, name)))
         except NotFoundError:
             return {}
         return item.get("data") or {}

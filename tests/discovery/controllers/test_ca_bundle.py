@@ -8,8 +8,6 @@ import msgspec
 import pytest
 
 from discovery.controllers.ca_bundle import (
-    MUTATING,
-    VALIDATING,
     BundlePatcher,
     BundleSettings,
     Configuration,
@@ -17,7 +15,7 @@ from discovery.controllers.ca_bundle import (
 )
 from discovery.kube.client import KubeClient
 from discovery.kube.errors import InvalidError
-from discovery.kube.resources import Resource
+from discovery.kube.resources import MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS, Resource
 from tests.kit.certs import root_ca
 from tests.kit.eventually import eventually
 from tests.kit.kube_api.handle import KubeApi
@@ -75,20 +73,23 @@ def test_only_our_webhooks_are_patched() -> None:
         webhook("elsewhere." + INJECT, namespace="other"),
         webhook("policy.example.com"),
     )
-    assert plan(MUTATING, found) == [{"name": INJECT, **CHANGE}, {"name": "object.sidecar-injector.istio.io", **CHANGE}]
+    assert plan(MUTATING_WEBHOOKS, found) == [
+        {"name": INJECT, **CHANGE},
+        {"name": "object.sidecar-injector.istio.io", **CHANGE},
+    ]
 
 
 @pytest.mark.parametrize(
     ("resource", "found", "ours"),
     [
-        (MUTATING, configuration("Mutating", "injector", webhook(INJECT)), True),
-        (MUTATING, configuration("Mutating", "tag", webhook(INJECT), **{"istio.io_rev": "default"}), True),
-        (MUTATING, configuration("Mutating", "canary", webhook(INJECT), **{"istio.io_rev": "canary"}), False),
-        (MUTATING, configuration("Mutating", "other", webhook(INJECT)), False),
-        (VALIDATING, configuration("Validating", "validator", webhook(VALIDATE)), True),
-        (VALIDATING, configuration("Validating", "injector", webhook(VALIDATE)), False),
-        (VALIDATING, configuration("Validating", "validator", webhook(INJECT)), False),
-        (MUTATING, {"metadata": {"name": "injector"}}, False),
+        (MUTATING_WEBHOOKS, configuration("Mutating", "injector", webhook(INJECT)), True),
+        (MUTATING_WEBHOOKS, configuration("Mutating", "tag", webhook(INJECT), **{"istio.io_rev": "default"}), True),
+        (MUTATING_WEBHOOKS, configuration("Mutating", "canary", webhook(INJECT), **{"istio.io_rev": "canary"}), False),
+        (MUTATING_WEBHOOKS, configuration("Mutating", "other", webhook(INJECT)), False),
+        (VALIDATING_WEBHOOKS, configuration("Validating", "validator", webhook(VALIDATE)), True),
+        (VALIDATING_WEBHOOKS, configuration("Validating", "injector", webhook(VALIDATE)), False),
+        (VALIDATING_WEBHOOKS, configuration("Validating", "validator", webhook(INJECT)), False),
+        (MUTATING_WEBHOOKS, {"metadata": {"name": "injector"}}, False),
     ],
 )
 def test_whose_configurations_are_ours(resource: Resource, found: dict[str, Any], *, ours: bool) -> None:
@@ -99,16 +100,16 @@ def test_whose_configurations_are_ours(resource: Resource, found: dict[str, Any]
 def test_nothing_is_planned_without_roots() -> None:
     """An empty bundle would make the API server trust its own roots."""
     found = msgspec.convert(configuration("Mutating", "injector", webhook(INJECT)), Configuration)
-    assert plan_bundle(MUTATING, found, "", SETTINGS) is None
+    assert plan_bundle(MUTATING_WEBHOOKS, found, "", SETTINGS) is None
 
 
 def test_policy_is_switched_only_when_asked() -> None:
     """And only from Ignore."""
     good = configuration("Validating", "validator", webhook(VALIDATE, bundle=BUNDLE, policy="Ignore"))
-    assert plan(VALIDATING, good) is None
-    assert plan(VALIDATING, good, fail=True) == [{"name": VALIDATE, "failurePolicy": "Fail"}]
+    assert plan(VALIDATING_WEBHOOKS, good) is None
+    assert plan(VALIDATING_WEBHOOKS, good, fail=True) == [{"name": VALIDATE, "failurePolicy": "Fail"}]
     strict = configuration("Validating", "validator", webhook(VALIDATE, bundle=BUNDLE))
-    assert plan(VALIDATING, strict, fail=True) is None
+    assert plan(VALIDATING_WEBHOOKS, strict, fail=True) is None
 
 
 class Bundle:

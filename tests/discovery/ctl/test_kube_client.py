@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from discovery.ctl.errors import CtlError
-from discovery.ctl.kube_client import of_revision, opened_client
+from discovery.ctl.kube_client import opened_client
 from tests.kit.kube_api.handle import KubeApi
 
 
@@ -31,9 +31,3 @@ async def test_refusal_of_the_api_server_is_an_error_of_the_command(kube_api: Ku
     with pytest.raises(CtlError, match="404"):
         async with opened_client(str(kube_api.kubeconfig), "") as client:
             await client.get("/apis/no.such/v1/things")
-
-
-@pytest.mark.parametrize(("revision", "name"), [("", "istio"), ("default", "istio"), ("canary", "istio-canary")])
-def test_objects_are_named_by_revision(revision: str, name: str) -> None:
-    """The default one needs no suffix."""
-    assert of_revision("istio", revision) == name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import grpc.aio
 
@@ -20,7 +20,7 @@ from tests.kit.eventually import eventually
 from tests.kit.free_ports import free_port
 from tests.kit.kube_api.handle import KubeApi
 from tests.kit.kube_clients import client_of, lasting_fence, running
-from tests.kit.replicas import Everybody, ToldDeliveries, answering
+from tests.kit.replicas import Everybody, ToldDeliveries, answering, replica_pod
 
 KEY = ObjectKey(Kind.SIDECAR, "shop", "a")
 BAD = RejectedResource(proxy="web-0.shop", type="Cluster", name="c", version="3", error="no")
@@ -49,23 +49,12 @@ class World:
 
     async def pod(self, name: str, address: str, *, ready: bool = True, revision: str = "default") -> None:
         """Make it so."""
-        await self.api.apply(self._pod(name, revision))
-        status = {
-            "phase": "Running",
-            "podIP": address,
-            "podIPs": [{"ip": address}],
-            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
-        }
-        await self.api.set_status({**self._pod(name, revision), "status": status})
+        pod = replica_pod(name, self.namespace, address, ready=ready, revision=revision)
+        await self.api.apply(pod)
+        await self.api.set_status(pod)
 
     async def end(self, name: str) -> None:
-        await self.api.delete(self._pod(name), grace_s=0)
-
-    def _pod(self, name: str, revision: str = "default") -> dict[str, Any]:
-        labels = {"app": "istiod", "istio.io/rev": revision}
-        metadata = {"name": name, "namespace": self.namespace, "labels": labels}
-        spec = {"containers": [{"name": "discovery", "image": "pilot"}], "automountServiceAccountToken": False}
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+        await self.api.delete(replica_pod(name, self.namespace, ""), grace_s=0)
 
     def of(self) -> Delivery:
         return self.fleet.of(KEY, 7)
